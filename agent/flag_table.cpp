@@ -1,0 +1,351 @@
+#include "agent/flag_table.h"
+
+#include <arpa/inet.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <concepts>
+#include <limits>
+#include <utility>
+
+#include "agent/role.h"
+#include "base/duration.h"
+#include "base/strings.h"
+#include "proto/json_write.h"
+
+namespace agent {
+namespace {
+
+using base::concat;
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+using base::Status;
+using std::chrono::nanoseconds;
+using StringMap = std::map<std::string, std::string>;
+
+// --- How each type of member is read and printed. ---
+
+template <typename T>
+struct TextOf;
+
+template <>
+struct TextOf<bool> {
+  static constexpr FlagKind kKind = FlagKind::kBool;
+  static Result<bool> read(std::string_view text) {
+    if (text == "true" || text == "1") return true;
+    if (text == "false" || text == "0") return false;
+    return fail(ErrorKind::kInvalid, "expected true, 1, false or 0");
+  }
+  static std::string print(bool value) { return value ? "true" : "false"; }
+};
+
+template <std::unsigned_integral T>
+struct TextOf<T> {
+  static constexpr FlagKind kKind = FlagKind::kInteger;
+  static Result<T> read(std::string_view text) {
+    if (const auto value = base::parse_number<T>(text)) return *value;
+    return fail(ErrorKind::kInvalid,
+                concat("expected an integer from 0 to ", std::numeric_limits<T>::max()));
+  }
+  static std::string print(T value) { return concat(value); }
+};
+
+template <>
+struct TextOf<nanoseconds> {
+  static constexpr FlagKind kKind = FlagKind::kDuration;
+  static Result<nanoseconds> read(std::string_view text) { return base::parse_duration(text); }
+  static std::string print(nanoseconds value) { return base::to_string(value); }
+};
+
+template <>
+struct TextOf<base::Bytes> {
+  static constexpr FlagKind kKind = FlagKind::kBytes;
+  static Result<base::Bytes> read(std::string_view text) { return base::parse_bytes(text); }
+  static std::string print(base::Bytes value) { return base::to_string(value); }
+};
+
+template <>
+struct TextOf<std::string> {
+  static constexpr FlagKind kKind = FlagKind::kString;
+  static Result<std::string> read(std::string_view text) { return std::string(text); }
+  static std::string print(const std::string& value) { return value; }
+};
+
+template <>
+struct TextOf<std::vector<std::string>> {
+  static constexpr FlagKind kKind = FlagKind::kList;
+  static Result<std::vector<std::string>> read(std::string_view text) {
+    std::vector<std::string> items;
+    for (const std::string_view part : base::split(text, ',')) {
+      if (const auto item = base::trim(part); !item.empty()) items.emplace_back(item);
+    }
+    return items;
+  }
+  static std::string print(const std::vector<std::string>& items) {
+    std::string text;
+    for (const std::string& item : items) text += (text.empty() ? "" : ",") + item;
+    return text;
+  }
+};
+
+// Takes the events of one JSON object whose values are all strings; anything else stops the reader.
+struct StringMapEvents : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, StringMapEvents> {
+  StringMap map;
+  std::string key;
+  bool opened = false;
+
+  bool Default() { return false; }
+  bool StartObject() { return !std::exchange(opened, true); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    key.assign(text, size);
+    return true;
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    if (opened) map.insert_or_assign(key, std::string(text, size));
+    return opened;
+  }
+  bool EndObject(rapidjson::SizeType) { return true; }
+};
+
+template <>
+struct TextOf<StringMap> {
+  static constexpr FlagKind kKind = FlagKind::kJson;
+  static Result<StringMap> read(std::string_view text) {
+    std::string copy(text);  // the reader unescapes strings where they stand
+    rapidjson::InsituStringStream stream(copy.data());
+    rapidjson::Reader reader;
+    StringMapEvents events;
+    constexpr unsigned kHow = rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag;
+    if (reader.Parse<kHow>(stream, events)) return events.map;
+    std::string message = "expected a JSON object of strings";
+    if (reader.GetParseErrorCode() != rapidjson::kParseErrorTermination) {
+      message +=
+          concat(": ", std::string_view(rapidjson::GetParseError_En(reader.GetParseErrorCode())));
+    }
+    return fail(ErrorKind::kInvalid, concat(message, " (at byte ", reader.GetErrorOffset(), ")"));
+  }
+  static std::string print(const StringMap& map) {
+    std::string text = "{";
+    for (const auto& [key, value] : map) {
+      if (text.size() > 1) text += ',';
+      proto::append_json_string(key, &text);
+      text += ':';
+      proto::append_json_string(value, &text);
+    }
+    return text + '}';
+  }
+};
+
+template <typename T>
+struct TextOf<std::optional<T>> {
+  static constexpr FlagKind kKind = TextOf<T>::kKind;
+  static Result<T> read(std::string_view text) { return TextOf<T>::read(text); }
+  static std::optional<std::string> print(const std::optional<T>& value) {
+    return value ? std::optional(TextOf<T>::print(*value)) : std::nullopt;
+  }
+};
+
+// --- What a value must be beyond its type. ---
+
+constexpr auto anything = [](const auto&) -> Status { return {}; };
+
+Status not_empty(const std::string& text) {
+  if (!text.empty()) return {};
+  return fail(ErrorKind::kInvalid, "expected a value that is not empty");
+}
+
+Status absolute_path(const std::string& path) {
+  if (path.starts_with('/')) return {};
+  return fail(ErrorKind::kInvalid, "expected an absolute path");
+}
+
+Status ip_address(const std::string& text) {
+  in6_addr address;
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (::inet_pton(family, text.c_str(), &address) == 1) return {};
+  }
+  return fail(ErrorKind::kInvalid, "expected an IP address, such as 127.0.0.1");
+}
+
+Status above_zero(nanoseconds duration) {
+  if (duration > nanoseconds(0)) return {};
+  return fail(ErrorKind::kInvalid, "expected a duration above zero");
+}
+
+Status one_of(const std::string& text, std::initializer_list<std::string_view> choices) {
+  if (std::ranges::find(choices, text) != choices.end()) return {};
+  std::string message = "expected one of";
+  for (const std::string_view choice : choices) message += concat(' ', choice);
+  return fail(ErrorKind::kInvalid, std::move(message));
+}
+
+Status launcher_name(const std::string& text) { return one_of(text, {"linux", "posix"}); }
+Status severity(const std::string& text) { return one_of(text, {"INFO", "WARNING", "ERROR"}); }
+Status recovery_mode(const std::string& text) { return one_of(text, {"reconnect", "cleanup"}); }
+
+Status refuse_master(Flags&, std::string_view) {
+  return fail(ErrorKind::kInvalid,
+              "this version of the agent is standalone only and joins no master: start it without "
+              "the flag");
+}
+
+// --- Defaults that depend on the host. ---
+
+std::string default_launcher() { return ::geteuid() == 0 ? "linux" : "posix"; }
+
+std::string default_runtime_dir() {
+  const bool writable =
+      ::access("/var/run/mesos", W_OK) == 0 || (errno == ENOENT && ::access("/var/run", W_OK) == 0);
+  return writable ? "/var/run/mesos" : "/tmp/mesos/runtime";
+}
+
+// --- The table. ---
+
+template <auto Member>
+using MemberType = std::remove_cvref_t<decltype(std::declval<Flags>().*Member)>;
+
+template <auto Member, auto Check>
+Status set(Flags& flags, std::string_view text) {
+  TRY(auto value, TextOf<MemberType<Member>>::read(text));
+  TRY_VOID(Check(value));
+  flags.*Member = std::move(value);
+  return {};
+}
+
+template <auto Member>
+std::optional<std::string> get(const Flags& flags) {
+  return TextOf<MemberType<Member>>::print(flags.*Member);
+}
+
+std::optional<std::string> no_value(const Flags&) { return std::nullopt; }
+
+struct More {
+  std::string (*computed)() = nullptr;
+  bool required = false;
+};
+
+template <auto Member, auto Check = anything>
+constexpr FlagSpec row(std::string_view name, std::optional<std::string_view> initial,
+                       std::string_view help, More more = {}) {
+  return {.name = name,
+          .kind = TextOf<MemberType<Member>>::kKind,
+          .initial = initial,
+          .help = help,
+          .set = &set<Member, Check>,
+          .get = &get<Member>,
+          .computed = more.computed,
+          .required = more.required};
+}
+
+constexpr auto kNone = std::nullopt;
+
+constexpr std::array kTable = {
+    row<&Flags::attributes>(  //
+        "attributes", kNone, "The agent's attributes: name:value;name:value."),
+    row<&Flags::cgroups_cpu_enable_pids_and_tids_count>(
+        "cgroups_cpu_enable_pids_and_tids_count", "false",
+        "Count each container's processes and threads in its statistics."),
+    row<&Flags::cgroups_destroy_timeout, above_zero>(  //
+        "cgroups_destroy_timeout", "1mins", "How long destroying a container's cgroup may take."),
+    row<&Flags::cgroups_enable_cfs>(  //
+        "cgroups_enable_cfs", "false", "Make cpus a hard limit, by CFS quota."),
+    row<&Flags::cgroups_hierarchy, absolute_path>(  //
+        "cgroups_hierarchy", "/sys/fs/cgroup", "Where the cgroup hierarchies are mounted."),
+    row<&Flags::cgroups_limit_swap>(  //
+        "cgroups_limit_swap", "false", "Limit memory and swap together, not memory alone."),
+    row<&Flags::cgroups_root, not_empty>(  //
+        "cgroups_root", "mesos", "The cgroup below which all containers' cgroups are made."),
+    row<&Flags::containerizers>(  //
+        "containerizers", "mesos", "The containerizers to use, in order."),
+    row<&Flags::default_role, [](const std::string& role) { return check_role(role); }>(
+        "default_role", "*", "The role of resources that name none."),
+    row<&Flags::disallow_sharing_agent_pid_namespace>(
+        "disallow_sharing_agent_pid_namespace", "false",
+        "Refuse containers that ask for the agent's own pid namespace."),
+    row<&Flags::executor_environment_variables>(
+        "executor_environment_variables", kNone,
+        "The environment that executors start with, as a JSON object of strings."),
+    row<&Flags::external_log_file>(
+        "external_log_file", kNone,
+        "The agent's log where something else writes it, for the files API."),
+    row<&Flags::gc_non_executor_container_sandboxes>(
+        "gc_non_executor_container_sandboxes", "false",
+        "Collect the sandboxes of nested and standalone containers too."),
+    row<&Flags::help>("help", "false", "Print this and exit."),
+    row<&Flags::hostname, not_empty>(  //
+        "hostname", kNone, "The host name to report; by default the system's."),
+    row<&Flags::http_heartbeat_interval, above_zero>("http_heartbeat_interval", "30secs",
+                                                     "Time between heartbeats on attach streams."),
+    row<&Flags::io_switchboard_all_containers>(
+        "io_switchboard_all_containers", "false",
+        "Make every nested and standalone container attachable. (Not in Apache Mesos.)"),
+    row<&Flags::io_switchboard_replay_size>(
+        "io_switchboard_replay_size", "0B",
+        "How much recent output one who attaches late can ask for. (Not in Apache Mesos.)"),
+    row<&Flags::ip, ip_address>("ip", kNone, "The IP address to listen on."),
+    row<&Flags::isolation>(  //
+        "isolation", "posix/cpu,posix/mem", "The isolators to use."),
+    row<&Flags::launcher, launcher_name>(
+        "launcher", kNone, "How containers are started: linux or posix; by default linux for root.",
+        {.computed = default_launcher}),
+    row<&Flags::launcher_dir, absolute_path>(
+        "launcher_dir", kNone,
+        "Where the agent's helper programs are; by default where the agent itself is."),
+    row<&Flags::log_dir, not_empty>(  //
+        "log_dir", kNone, "The directory for log files; without it none are written."),
+    row<&Flags::logbufsecs>(  //
+        "logbufsecs", "0", "For how many seconds log messages may be buffered."),
+    row<&Flags::logging_level, severity>("logging_level", "INFO",
+                                         "The least severity to log: INFO, WARNING or ERROR."),
+    FlagSpec{.name = "master",
+             .kind = FlagKind::kPath,
+             .initial = kNone,
+             .help = "The master to join; refused: this version is standalone only.",
+             .set = refuse_master,
+             .get = no_value},
+    row<&Flags::port>("port", "5051", "The TCP port to listen on."),
+    row<&Flags::quiet>("quiet", "false", "Log nothing to stderr."),
+    row<&Flags::recover, recovery_mode>(
+        "recover", "reconnect",
+        "What to do with containers of an earlier run: reconnect to them, or cleanup and exit."),
+    row<&Flags::resources>("resources", kNone,
+                           "What the agent has to give: name(role):value;name:value, or a JSON "
+                           "array of Resource; cpus, "
+                           "mem, disk and ports are detected if not named."),
+    row<&Flags::runtime_dir, not_empty>(
+        "runtime_dir", kNone,
+        "State that must not survive a reboot; by default /var/run/mesos if that can be written, "
+        "else /tmp/mesos/runtime.",
+        {.computed = default_runtime_dir}),
+    row<&Flags::sandbox_directory, absolute_path>(
+        "sandbox_directory", "/mnt/mesos/sandbox",
+        "Where a container with an image of its own sees its sandbox."),
+    row<&Flags::strict>(  //
+        "strict", "true", "Treat errors in recovering state as fatal."),
+    row<&Flags::switch_user>("switch_user", "true",
+                             "Run containers as the user they name, not as the agent's."),
+    row<&Flags::termination_retention>(
+        "termination_retention", "1hrs",
+        "How long the exit status of an ended standalone container is kept for WAIT_CONTAINER. "
+        "(Not in Apache Mesos.)"),
+    row<&Flags::termination_retention_count>(
+        "termination_retention_count", "1000",
+        "How many such exit statuses are kept at most. (Not in Apache Mesos.)"),
+    row<&Flags::version>("version", "false", "Print the version and exit."),
+    row<&Flags::work_dir, not_empty>(  //
+        "work_dir", kNone, "The directory for sandboxes and for state that outlives the agent.",
+        {.required = true}),
+};
+
+static_assert(std::ranges::is_sorted(kTable, {}, &FlagSpec::name));
+
+}  // namespace
+
+std::span<const FlagSpec> flag_table() { return kTable; }
+
+}  // namespace agent

@@ -1,0 +1,90 @@
+// The agent's configuration: every flag as a typed value.
+//
+// Flags have the names, types and defaults that Apache Mesos documents, with a few of our own; all
+// of them stand in one table (agent/flag_table.h), which loading, --help and GET_FLAGS read.
+//
+// gflags is the process-wide registry: publish_flags() registers each row of the table there (the
+// ones that glog has registered already, such as log_dir, are shared with it) and stores the
+// values. Its command-line parser is not used, because it differs from what Mesos promises: it
+// takes "--name value" and "-name", lets a flag be repeated, ends the process by itself, knows no
+// MESOS_ variables, and has neither durations, byte sizes nor file:// values. So load_flags()
+// works on what it is given, touches nothing global, and reports errors as values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace agent {
+
+// One member for each row of the table; meanings and defaults are there. A flag without a default
+// that was not given is std::nullopt.
+struct Flags {
+  std::optional<std::string> attributes;
+  bool cgroups_cpu_enable_pids_and_tids_count = false;
+  std::chrono::nanoseconds cgroups_destroy_timeout{};
+  bool cgroups_enable_cfs = false;
+  std::string cgroups_hierarchy;
+  bool cgroups_limit_swap = false;
+  std::string cgroups_root;
+  std::vector<std::string> containerizers;
+  std::string default_role;
+  bool disallow_sharing_agent_pid_namespace = false;
+  std::optional<std::map<std::string, std::string>> executor_environment_variables;
+  std::optional<std::string> external_log_file;
+  bool gc_non_executor_container_sandboxes = false;
+  bool help = false;
+  std::optional<std::string> hostname;
+  std::chrono::nanoseconds http_heartbeat_interval{};
+  bool io_switchboard_all_containers = false;
+  base::Bytes io_switchboard_replay_size;
+  std::optional<std::string> ip;
+  std::vector<std::string> isolation;
+  std::string launcher;
+  // Without the flag the program that runs decides: it knows where it was installed.
+  std::optional<std::string> launcher_dir;
+  std::optional<std::string> log_dir;
+  uint32_t logbufsecs = 0;
+  std::string logging_level;
+  uint16_t port = 0;
+  bool quiet = false;
+  std::string recover;
+  std::optional<std::string> resources;  // as given: parse_resources() (agent/resources.h) reads it
+  std::string runtime_dir;
+  std::string sandbox_directory;
+  bool strict = false;
+  bool switch_user = false;
+  std::chrono::nanoseconds termination_retention{};
+  uint64_t termination_retention_count = 0;
+  bool version = false;
+  std::string work_dir;
+};
+
+// The configuration that this command line (argv[0] is the program) and this environment (as the
+// global `environ`, ended by a null pointer) make; the rules are those of agent/flag_words.h. Reads
+// files that file:// values name, and looks at /var/run and the effective user for two defaults.
+// On failure the error is one sentence for the user that names the flag, its value and what was
+// expected. With --help or --version the other values are neither read nor required, and keep their
+// initial, empty state: the caller prints and exits.
+base::Result<Flags> load_flags(int argc, const char* const* argv, const char* const* environment);
+
+// Name and text of each flag that has a value, sorted by name, in the literals that Mesos prints
+// (30secs, 64MB, true): what GET_FLAGS and /flags answer.
+std::vector<std::pair<std::string, std::string>> flag_values(const Flags& flags);
+
+// What --help prints: usage, and each flag with its default.
+std::string flags_help(const std::string& program);
+
+// Stores every value in gflags under the flag's name, as text (boolean flags as bool), so that glog
+// obeys those it shares with us. To be called by the main thread
+// before google::InitGoogleLogging.
+base::Status publish_flags(const Flags& flags);
+
+}  // namespace agent

@@ -1,0 +1,50 @@
+// Processes: start one, hold on to one by pidfd, wait for its end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/task.h"
+
+namespace base {
+
+// A descriptor that names the process for good, whatever becomes of its pid. ESRCH is kNotFound.
+Result<Fd> open_pidfd(pid_t pid);
+
+// Waits until the process ends and gives its raw wait(2) status; nothing if it is not our child, or
+// reaped already (so that its status is known elsewhere or lost). Reaps it if it is. `pidfd` is
+// borrowed. Several may wait for a process; one of them gets the status.
+Task<Result<std::optional<int>>> wait_for_exit(int pidfd);
+
+// kill(2) without the race on the pid. ESRCH is kNotFound.
+Status send_signal(int pidfd, int signal);
+
+// When the process started, in clock ticks since boot (field 22 of /proc/<pid>/stat): together with
+// the pid and the boot it names a process for good, so it can be checkpointed. Also of a process
+// that has ended and is not reaped. kNotFound if there is none; other errors say nothing about
+// that.
+Result<uint64_t> process_start_time(pid_t pid);
+
+struct SpawnOptions {
+  std::string path;  // not searched for in PATH
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  // "NAME=value"
+  // {ours, child's}: the only descriptors the child gets, close-on-exec or not. In any combination,
+  // but no number of the child's twice. Of 0, 1 and 2, what is not named is /dev/null.
+  std::vector<std::pair<int, int>> fds;
+  bool new_session = false;
+};
+
+// Starts a program (without copying our page tables) and gives its pid: a child of ours, to be
+// reaped by wait_for_exit. The child's signal mask is empty and all signals have their default
+// action. Fails if the program cannot be executed; the error has its errno.
+Result<pid_t> spawn_process(const SpawnOptions& options);
+
+}  // namespace base

@@ -1,0 +1,52 @@
+#include "containerizer/checkpoint.h"
+
+#include <cstring>
+
+#include "base/files.h"
+#include "base/process.h"
+#include "base/strings.h"
+
+namespace containerizer {
+
+using base::concat;
+using base::fail;
+using base::Status;
+
+Status write_checkpoint(const std::string& path, const google::protobuf::MessageLite& message) {
+  std::string content(sizeof(uint32_t), '\0');
+  message.AppendToString(&content);
+  const auto size = static_cast<uint32_t>(content.size() - sizeof(uint32_t));
+  std::memcpy(content.data(), &size, sizeof(size));
+  return base::write_file_atomic(path, content);
+}
+
+Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* message) {
+  TRY(std::string content, base::read_file(path));
+  uint32_t size = 0;
+  if (content.size() < sizeof(size)) return fail(concat("'", path, "' is cut short"));
+  std::memcpy(&size, content.data(), sizeof(size));
+  if (content.size() - sizeof(size) != size ||
+      !message->ParseFromArray(content.data() + sizeof(size), static_cast<int>(size))) {
+    return fail(concat("'", path, "' is damaged"));
+  }
+  return {};
+}
+
+Status write_process(const std::string& path, const ProcessRecord& record) {
+  return base::write_file_atomic(path, concat(record.pid, " ", record.start_time));
+}
+
+std::optional<pid_t> read_live_process(const std::string& path) {
+  auto content = base::read_file(path);
+  if (!content) return std::nullopt;
+  const auto words = base::split(base::trim(*content), ' ');
+  if (words.size() != 2) return std::nullopt;
+  const auto pid = base::parse_number<pid_t>(words[0]);
+  const auto start_time = base::parse_number<uint64_t>(words[1]);
+  if (!pid || !start_time || *pid <= 1) return std::nullopt;
+  auto now = base::process_start_time(*pid);
+  if (!now || *now != *start_time) return std::nullopt;
+  return pid;
+}
+
+}  // namespace containerizer

@@ -1,0 +1,33 @@
+// The files under a container's runtime directory: one length-prefixed protobuf record each (32 bit,
+// host byte order, as Apache Mesos writes its checkpoints). They are replaced as a whole, so a
+// reader finds the old content or the new; they need not survive power loss, because no container
+// does.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace containerizer {
+
+base::Status write_checkpoint(const std::string& path,
+                              const google::protobuf::MessageLite& message);
+
+// Fails on a file that is missing (kNotFound), cut short, or no such message.
+base::Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* message);
+
+// A process as it is checkpointed: the pid alone could be somebody else's by now.
+struct ProcessRecord {
+  pid_t pid = 0;
+  uint64_t start_time = 0;  // see base::process_start_time
+};
+base::Status write_process(const std::string& path, const ProcessRecord& record);
+
+// The record, if that very process still exists.
+std::optional<pid_t> read_live_process(const std::string& path);
+
+}  // namespace containerizer

@@ -1,0 +1,70 @@
+#include "containerizer/command.h"
+
+#include "base/strings.h"
+
+namespace containerizer {
+
+using base::concat;
+using mesos::v1::Environment;
+
+namespace {
+
+constexpr char kDefaultPath[] =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+void set_variable(Environment* environment, const std::string& name, const std::string& value) {
+  for (auto& variable : *environment->mutable_variables()) {
+    if (variable.name() == name) {
+      variable.set_value(value);
+      return;
+    }
+  }
+  auto* variable = environment->add_variables();
+  variable->set_name(name);
+  variable->set_value(value);
+}
+
+}  // namespace
+
+base::Result<LaunchInfo> make_launch_info(const ContainerConfig& config,
+                                          const LaunchInfo* parent) {
+  LaunchInfo info;
+  if (parent != nullptr) {
+    info = *parent;
+  } else {
+    set_variable(info.mutable_environment(), "MESOS_SANDBOX", config.directory());
+    info.set_working_directory(config.directory());
+  }
+  for (const auto& variable : config.command_info().environment().variables()) {
+    if (variable.type() == Environment::Variable::SECRET) {
+      return base::fail(base::ErrorKind::kInvalid,
+                        concat("Cannot resolve the secret of environment variable '",
+                               variable.name(), "': no secret resolver is configured"));
+    }
+    set_variable(info.mutable_environment(), variable.name(), variable.value());
+  }
+  return info;
+}
+
+void add_command(const ContainerConfig& config, const LaunchInfo& info,
+                 isolators::LaunchSpec* spec) {
+  const auto& command = config.command_info();
+  if (!command.has_value()) {
+    // Nothing to run: the helper reports that there is no such file, and the container ends.
+  } else if (command.shell()) {
+    spec->executable = "sh";
+    spec->arguments = {"sh", "-c", command.value()};
+  } else {
+    spec->executable = command.value();
+    spec->arguments = {command.arguments().begin(), command.arguments().end()};
+  }
+  bool has_path = false;
+  for (const auto& variable : info.environment().variables()) {
+    has_path = has_path || variable.name() == "PATH";
+    spec->environment.push_back(concat(variable.name(), "=", variable.value()));
+  }
+  if (!has_path) spec->environment.emplace_back(kDefaultPath);
+  spec->working_directory = info.working_directory();
+}
+
+}  // namespace containerizer

@@ -1,0 +1,440 @@
+#include "containerizer/container.h"
+
+#include <fcntl.h>
+#include <glog/logging.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/combine.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "base/stream.h"
+#include "base/strings.h"
+#include "base/worker.h"
+#include "containerizer/checkpoint.h"
+#include "containerizer/launch_helper.h"
+#include "containerizer/statistics.h"
+
+namespace containerizer {
+
+using base::concat;
+using base::ErrorKind;
+using base::fail;
+using base::Fd;
+using base::Result;
+using base::Status;
+using base::Task;
+using isolators::LaunchSpec;
+using isolators::Limitation;
+using mesos::v1::TaskStatus;
+
+namespace {
+
+// A switchboard ends when it has delivered what is left; one that does not is killed. Its readers'
+// own stall limit (30 s) is below this.
+constexpr std::chrono::seconds kSwitchboardPatience{65};
+
+// The name of the environment variable by which a client asks for a switchboard.
+constexpr char kAttachableVariable[] = "MESOS_CONTAINER_ATTACHABLE";
+
+bool wants_switchboard(const ContainerConfig& config, const Options& options) {
+  if (isolators::is_debug(config) || config.container_info().has_tty_info()) return true;
+  if (options.all_attachable) return true;
+  for (const auto& variable : config.command_info().environment().variables()) {
+    if (variable.name() == kAttachableVariable) return variable.value() == "true";
+  }
+  return false;
+}
+
+Task<void> wait_for(base::Event& event) { co_await event.wait(); }
+
+}  // namespace
+
+Container::Container(Services& services, ContainerId id, ContainerConfig config,
+                     std::shared_ptr<Container> parent)
+    : services_(services),
+      id_(std::move(id)),
+      config_(std::move(config)),
+      parent_(std::move(parent)) {
+  if (parent_ != nullptr) parent_->children_.insert(this);
+}
+
+Container::~Container() {
+  if (parent_ != nullptr) parent_->children_.erase(this);
+}
+
+// --- A container's life ---
+
+Task<void> Container::live() {
+  if (!recovered_) {
+    auto started = co_await base::any_of(start(), wait_for(destroy_requested_));
+    if (started.index() == 1) {
+      launched_.set(fail(ErrorKind::kInvalid, "Container is being destroyed during launch"));
+    } else if (auto& status = std::get<0>(started); !status) {
+      LOG(WARNING) << "Failed to launch container " << id_.to_string() << ": "
+                   << status.error().message;
+      launched_.set(std::move(status));
+    } else {
+      state_ = State::kRunning;
+      launched_.set({});
+    }
+  }
+  if (state_ == State::kRunning) co_await wait_for_end();
+  state_ = State::kDestroying;
+  co_await wind_down();
+}
+
+Task<Status> Container::start() {
+  CO_TRY_VOID(check_request());
+  CO_TRY(Sandbox sandbox, co_await make_sandbox());
+  config_.set_directory(sandbox.path());
+  config_.set_created_directory(sandbox.is_new());
+  auto started = co_await start_in(sandbox);
+  // Whatever has failed, the client is told (400) that this container cannot be launched.
+  if (!started) started.error().kind = ErrorKind::kInvalid;
+  co_return started;
+}
+
+Task<Status> Container::start_in(const Sandbox& sandbox) {
+  config_.set_attachable(wants_switchboard(config_, services_.options));
+  const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
+  CO_TRY(launch_info_, make_launch_info(config_, inherits ? &parent_->launch_info_ : nullptr));
+  CO_TRY_VOID(base::make_directories(services_.paths.directory(id_)));
+  CO_TRY_VOID(write_checkpoint(file(kConfigFile), config_));
+  CO_TRY_VOID(write_checkpoint(file(kLaunchInfoFile), launch_info_));
+  CO_TRY(LaunchSpec spec, co_await prepare());
+  CO_TRY(StandardStreams streams, open_streams(sandbox));
+  CO_TRY_VOID(start_process(spec, streams));
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) CO_TRY_VOID(co_await isolator->isolate(id_, process_.pid));
+  }
+  co_return co_await release(spec);
+}
+
+Task<void> Container::wait_for_end() {
+  auto end = co_await base::any_of(base::wait_for_exit(process_.pidfd.get()),
+                                   isolators::first_limitation(watches()), switchboard_death(),
+                                   wait_for(destroy_requested_));
+  if (end.index() == 1) set_cause(std::get<1>(end));
+}
+
+// Undoes start(), in reverse, as far as it had come; also what an agent that died had started.
+Task<void> Container::wind_down() {
+  co_await destroy_children();
+  process_.control.reset();
+  Status clean = co_await services_.launcher->kill_all(id_, process_.pidfd.get());
+  for (const auto& isolator : services_.isolators) {
+    if (!applies(*isolator) || cause_.has_reason()) continue;
+    if (auto limitation = isolator->limitation_at_end(id_)) set_cause(*limitation);
+  }
+  co_await finish_switchboard();
+  if (clean) clean = co_await clean_up();
+  ContainerTermination termination = make_termination();
+  if (!clean) {
+    LOG(ERROR) << "Failed to clean up container " << id_.to_string() << ": "
+               << clean.error().message;
+  } else if (!never_started_) {
+    auto written = write_checkpoint(file(kTerminationFile), termination);
+    if (!written) LOG(ERROR) << written.error().message;
+  }
+  if (parent_ != nullptr) parent_->children_.erase(this);
+  if (clean) {
+    terminated_.set(std::move(termination));
+  } else {
+    terminated_.set(fail(std::move(clean).error()));
+  }
+}
+
+// --- The steps of start() ---
+
+Status Container::check_request() const {
+  const auto& info = config_.container_info();
+  if (info.mesos().has_image()) {
+    return fail(ErrorKind::kInvalid,
+                concat("Unsupported container image type: ",
+                       mesos::v1::Image::Type_Name(info.mesos().image().type())));
+  }
+  if (info.volumes_size() > 0 && !isolators::is_debug(config_)) {
+    return fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
+  }
+  if (config_.command_info().uris_size() > 0) {
+    return fail(ErrorKind::kInvalid, "Fetching URIs is not supported by this agent yet");
+  }
+  return {};
+}
+
+Task<Result<Sandbox>> Container::make_sandbox() {
+  const std::string& work_dir = services_.options.work_dir;
+  const auto failed = [&](base::Error error) {
+    if (!id_.has_parent()) {
+      error.kind = ErrorKind::kInternal;
+      return fail(std::move(error).with_context("Failed to create sandbox"));
+    }
+    return fail(ErrorKind::kInvalid,
+                concat("Failed to create nested sandbox '", Sandbox::path_of(work_dir, id_),
+                       "': ", error.message));
+  };
+  if (config_.has_user()) {
+    auto found = co_await base::run_on_worker([user = config_.user()] { return find_user(user); });
+    if (!found) {
+      co_return failed(std::move(found).error().with_context(
+          concat("Failed to chown directory to '", config_.user(), "'")));
+    }
+    owner_ = *std::move(found);
+  }
+  auto sandbox = Sandbox::create(work_dir, id_, owner_);
+  if (!sandbox) co_return failed(std::move(sandbox).error());
+  co_return std::move(sandbox);
+}
+
+Task<Result<LaunchSpec>> Container::prepare() {
+  LaunchSpec spec;
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) CO_TRY_VOID(co_await isolator->prepare(id_, config_, &spec));
+  }
+  add_command(config_, launch_info_, &spec);
+  spec.credentials = owner_;
+  spec.controlling_terminal = config_.container_info().has_tty_info();
+  co_return spec;
+}
+
+Result<StandardStreams> Container::open_streams(const Sandbox& sandbox) {
+  // Also with a switchboard: what an earlier container of this id has left is emptied.
+  TRY(Fd output, sandbox.open_output("stdout", owner_));
+  TRY(Fd errors, sandbox.open_output("stderr", owner_));
+  if (config_.attachable()) return open_switchboard(sandbox);
+  Fd input(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!input) return base::fail_errno("open '/dev/null'");
+  return StandardStreams{std::move(input), std::move(output), std::move(errors)};
+}
+
+Result<StandardStreams> Container::open_switchboard(const Sandbox& sandbox) {
+  ioswitchboard::SwitchboardOptions options;
+  options.program = base::join_path(services_.options.launcher_dir, "mesos-io-switchboard");
+  options.server.directory = file(kSwitchboardDirectory);
+  options.server.wait_for_connection = isolators::is_debug(config_);
+  options.server.heartbeat_interval = services_.options.heartbeat_interval;
+  options.server.replay_size = services_.options.replay_size;
+  options.stdout_path = sandbox.safe_path("stdout");
+  options.stderr_path = sandbox.safe_path("stderr");
+  if (owner_) {
+    options.uid = owner_->uid;
+    options.gid = owner_->gid;
+  }
+  if (config_.container_info().has_tty_info()) {
+    options.server.tty = true;
+    const auto& tty = config_.container_info().tty_info();
+    if (tty.has_window_size()) {
+      options.window_size = {tty.window_size().rows(), tty.window_size().columns()};
+    }
+  }
+  TRY(auto started, ioswitchboard::start_switchboard(options));
+  switchboard_ = std::move(started.process);
+  return StandardStreams{std::move(started.stdin_fd), std::move(started.stdout_fd),
+                         std::move(started.stderr_fd)};
+}
+
+Status Container::start_process(const LaunchSpec& spec, const StandardStreams& streams) {
+  Fd status_file(open(file(kStatusFile).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!status_file) return base::fail_errno(concat("open '", file(kStatusFile), "'"));
+  // The status must find room even when the disk is full by then. Where the file system cannot
+  // promise it, there is nothing more to do.
+  (void)fallocate(status_file.get(), FALLOC_FL_KEEP_SIZE, 0, 16);
+
+  LaunchRequest request;
+  request.id = id_;
+  request.spec = &spec;
+  request.stdin_fd = streams.input.get();
+  request.stdout_fd = streams.output.get();
+  request.stderr_fd = streams.errors.get();
+  request.status_fd = status_file.get();
+  request.parent_pidfd = parent_ != nullptr ? parent_->pidfd() : -1;
+  TRY(process_, services_.launcher->start(request));
+  const uint64_t start_time = base::process_start_time(process_.pid).value_or(0);
+  return write_process(file(kPidFile), {process_.pid, start_time});
+}
+
+Task<Status> Container::release(const LaunchSpec& spec) {
+  const std::string message = isolators::encode_launch_spec(spec);
+  base::Stream control(std::move(process_.control), base::FdWatch::kWrite);
+  auto sent = co_await control.write_all(message);
+  if (!sent) {
+    co_return fail(std::move(sent).error().with_context("Failed to release the container"));
+  }
+  never_started_ = false;
+  co_return {};
+}
+
+// --- What wait_for_end() waits for ---
+
+std::vector<Task<Limitation>> Container::watches() {
+  std::vector<Task<Limitation>> tasks;
+  for (const auto& isolator : services_.isolators) {
+    if (!applies(*isolator)) continue;
+    if (auto watch = isolator->watch(id_)) tasks.push_back(*std::move(watch));
+  }
+  return tasks;
+}
+
+// A switchboard ends only when it is told to: if it dies before, nobody reads the container's
+// output any more, so the container goes too, with a reason.
+Task<void> Container::switchboard_death() {
+  if (!switchboard_) {
+    base::Event never;
+    co_await never.wait();
+  }
+  auto status = co_await base::wait_for_exit(switchboard_->pidfd.get());
+  Limitation limitation;
+  limitation.reason = TaskStatus::REASON_IO_SWITCHBOARD_EXITED;
+  limitation.message = "'IOSwitchboard' ";
+  if (!status || !status->has_value()) {
+    limitation.message += "has ended";
+  } else if (WIFSIGNALED(**status)) {
+    limitation.message += concat("terminated with signal ", strsignal(WTERMSIG(**status)));
+  } else {
+    limitation.message += concat("exited with status ", WEXITSTATUS(**status));
+  }
+  set_cause(limitation);
+}
+
+// --- The steps of wind_down() ---
+
+Task<void> Container::destroy_children() {
+  while (!children_.empty()) {
+    for (Container* child : children_) child->request_destroy(cause_);
+    const auto child = (*children_.begin())->shared_from_this();
+    co_await child->terminated().wait();
+  }
+}
+
+Task<void> Container::finish_switchboard() {
+  if (!switchboard_) co_return;
+  const int pidfd = switchboard_->pidfd.get();
+  (void)base::send_signal(pidfd, SIGTERM);
+  if (!co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) {
+    LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";
+    (void)base::send_signal(pidfd, SIGKILL);
+    (void)co_await base::wait_for_exit(pidfd);
+  }
+  switchboard_.reset();
+  auto removed = base::remove_tree(file(kSwitchboardDirectory));
+  if (!removed) LOG(WARNING) << removed.error().message;
+}
+
+// Goes on after a failure: what can be freed is freed. The first failure is the result.
+Task<Status> Container::clean_up() {
+  Status result;
+  for (auto isolator = services_.isolators.rbegin(); isolator != services_.isolators.rend();
+       ++isolator) {
+    if (!applies(**isolator)) continue;
+    auto cleaned = co_await (*isolator)->cleanup(id_);
+    if (!cleaned && result) result = std::move(cleaned);
+  }
+  auto cleaned = services_.launcher->cleanup(id_);
+  if (!cleaned && result) result = std::move(cleaned);
+  co_return result;
+}
+
+// The helper's word, or what its silence means: it was killed before it could write.
+std::optional<int> Container::read_status() {
+  auto text = base::read_file(file(kStatusFile));
+  if (!text) return std::nullopt;
+  if (text->starts_with(kNeverStarted)) {
+    never_started_ = true;
+    return std::nullopt;
+  }
+  return base::parse_number<int>(base::trim(*text)).value_or(SIGKILL);
+}
+
+ContainerTermination Container::make_termination() {
+  ContainerTermination termination = cause_;
+  if (!never_started_) {
+    if (auto status = read_status()) termination.set_status(*status);
+  }
+  return termination;
+}
+
+void Container::set_cause(const Limitation& limitation) {
+  cause_.set_state(mesos::v1::TASK_FAILED);
+  cause_.set_reason(limitation.reason);
+  cause_.set_message(limitation.message);
+  for (const auto& resource : limitation.resources) {
+    *cause_.add_limited_resources() = resource;
+  }
+}
+
+// --- From outside ---
+
+void Container::recover() {
+  recovered_ = true;
+  launched_.set({});
+  (void)read_checkpoint(file(kLaunchInfoFile), &launch_info_);
+  for (const auto& isolator : services_.isolators) {
+    if (!applies(*isolator)) continue;
+    auto recovered = isolator->recover(id_, config_);
+    if (!recovered) LOG(ERROR) << recovered.error().message;
+  }
+  if (config_.attachable()) {
+    auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));
+    if (switchboard) switchboard_ = *std::move(switchboard);
+  }
+  // A process that was started was also released, as far as is known; if it was not, it has said so
+  // in its status file by now.
+  never_started_ = !base::path_exists(file(kPidFile));
+  const auto pid = read_live_process(file(kPidFile));
+  if (!pid || !services_.launcher->owns_process(id_, *pid)) return;
+  if (auto pidfd = base::open_pidfd(*pid)) {
+    process_.pid = *pid;
+    process_.pidfd = *std::move(pidfd);
+    state_ = State::kRunning;
+  }
+}
+
+void Container::request_destroy(ContainerTermination cause) {
+  if (destroy_requested_.is_set() || state_ == State::kDestroying) return;
+  if (cause.has_reason() && !cause_.has_reason()) cause_ = std::move(cause);
+  destroy_requested_.set();
+}
+
+Status Container::kill(int signal) {
+  if (state_ == State::kStarting) {
+    request_destroy();
+    return {};
+  }
+  if (state_ == State::kDestroying) return {};
+  auto sent = base::send_signal(process_.pidfd.get(), signal);
+  if (sent || sent.error().kind == ErrorKind::kNotFound) return {};
+  return fail(concat("Unable to send signal to container: ", strerror(sent.error().code)));
+}
+
+mesos::v1::ContainerStatus Container::status() const {
+  mesos::v1::ContainerStatus status;
+  *status.mutable_container_id() = id_.to_message();
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) isolator->status(id_, &status);
+  }
+  if (process_.pid > 0) status.set_executor_pid(static_cast<uint32_t>(process_.pid));
+  return status;
+}
+
+mesos::v1::ResourceStatistics Container::usage() const {
+  mesos::v1::ResourceStatistics statistics;
+  statistics.set_timestamp(std::chrono::duration<double>(
+                               std::chrono::system_clock::now().time_since_epoch())
+                               .count());
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) isolator->usage(id_, &statistics);
+  }
+  add_requested(config_, services_.options.cpu_limits_enforced, &statistics);
+  return statistics;
+}
+
+bool Container::applies(const Isolator& isolator) const {
+  // Every tree of this agent has a standalone root.
+  if (!isolator.supports_standalone()) return false;
+  return !id_.has_parent() || isolator.supports_nesting();
+}
+
+}  // namespace containerizer

@@ -1,0 +1,140 @@
+// One container, from its launch to its end.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/sync.h"
+#include "base/task.h"
+#include "containerizer/command.h"
+#include "containerizer/launcher.h"
+#include "containerizer/options.h"
+#include "containerizer/paths.h"
+#include "containerizer/sandbox.h"
+#include "ioswitchboard/launch.h"
+#include "ioswitchboard/pid_file.h"
+#include "isolators/isolator.h"
+
+namespace containerizer {
+
+using isolators::ContainerTermination;
+using isolators::Isolator;
+
+// What all containers of an agent use.
+struct Services {
+  Options options;
+  RuntimePaths paths;
+  std::unique_ptr<Launcher> launcher;
+  std::vector<std::unique_ptr<Isolator>> isolators;  // in the order of their prepare()
+};
+
+// The container's side of its standard streams.
+struct StandardStreams {
+  base::Fd input;
+  base::Fd output;
+  base::Fd errors;
+};
+
+class Container : public std::enable_shared_from_this<Container> {
+ public:
+  enum class State { kStarting, kRunning, kDestroying };
+
+  // A container to be launched; `parent` is set for a nested one.
+  Container(Services& services, ContainerId id, ContainerConfig config,
+            std::shared_ptr<Container> parent);
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+  ~Container();
+
+  // Takes up a container of an earlier run of the agent, from its runtime directory. To be called
+  // before live(), which then goes on where it had been.
+  void recover();
+
+  // The container's whole life. Ends when nothing is left of it but its sandbox and its termination
+  // record. Must not be cancelled but by the end of the agent (the container then lives on).
+  base::Task<void> live();
+
+  // Asks for its end; returns at once. The first request counts. What `cause` says becomes part of
+  // the termination, and that of the children.
+  void request_destroy(ContainerTermination cause = {});
+
+  // Sends a signal to the command. Before it runs, and for SIGKILL, this ends the container.
+  base::Status kill(int signal);
+
+  const ContainerId& id() const { return id_; }
+  const ContainerConfig& config() const { return config_; }
+  const LaunchInfo& launch_info() const { return launch_info_; }
+  State state() const { return state_; }
+  pid_t pid() const { return process_.pid; }
+  int pidfd() const { return process_.pidfd.get(); }
+  bool is_attachable() const { return config_.attachable(); }
+
+  // Set when the launch has succeeded (the command is about to be executed) or failed.
+  base::OneShot<base::Status>& launched() { return launched_; }
+
+  // Set when nothing is left of the container. An error: something could not be cleaned up.
+  base::OneShot<base::Result<ContainerTermination>>& terminated() { return terminated_; }
+
+  // Whether the command never ran, because the launch failed or was given up.
+  bool never_started() const { return never_started_; }
+
+  mesos::v1::ContainerStatus status() const;
+  mesos::v1::ResourceStatistics usage() const;
+
+ private:
+  // The steps of live().
+  base::Task<base::Status> start();
+  base::Task<base::Status> start_in(const Sandbox& sandbox);
+  base::Task<void> wait_for_end();
+  base::Task<void> wind_down();
+
+  // The steps of start().
+  base::Task<base::Result<Sandbox>> make_sandbox();
+  base::Status check_request() const;
+  base::Task<base::Result<isolators::LaunchSpec>> prepare();
+  base::Result<StandardStreams> open_streams(const Sandbox& sandbox);
+  base::Result<StandardStreams> open_switchboard(const Sandbox& sandbox);
+  base::Status start_process(const isolators::LaunchSpec& spec, const StandardStreams& streams);
+  base::Task<base::Status> release(const isolators::LaunchSpec& spec);
+
+  // The causes of the end that wait_for_end() waits for.
+  base::Task<void> switchboard_death();
+  std::vector<base::Task<isolators::Limitation>> watches();
+
+  // The steps of wind_down().
+  base::Task<void> destroy_children();
+  base::Task<void> finish_switchboard();
+  base::Task<base::Status> clean_up();
+  ContainerTermination make_termination();
+  std::optional<int> read_status();
+  void set_cause(const isolators::Limitation& limitation);
+
+  bool applies(const Isolator& isolator) const;
+  std::string file(std::string_view name) const { return services_.paths.file(id_, name); }
+
+  Services& services_;
+  const ContainerId id_;
+  ContainerConfig config_;
+  std::shared_ptr<Container> parent_;
+  std::set<Container*> children_;
+  LaunchInfo launch_info_;
+  std::optional<isolators::Credentials> owner_;
+
+  State state_ = State::kStarting;
+  bool recovered_ = false;
+  bool never_started_ = true;
+  ParkedProcess process_;
+  std::optional<ioswitchboard::SwitchboardProcess> switchboard_;
+
+  base::OneShot<base::Status> launched_;
+  base::Event destroy_requested_;
+  ContainerTermination cause_;
+  base::OneShot<base::Result<ContainerTermination>> terminated_;
+};
+
+}  // namespace containerizer

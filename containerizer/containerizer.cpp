@@ -1,0 +1,275 @@
+#include "containerizer/containerizer.h"
+
+#include <glog/logging.h>
+
+#include "base/combine.h"
+#include "base/files.h"
+#include "base/strings.h"
+#include "base/worker.h"
+#include "containerizer/checkpoint.h"
+
+namespace containerizer {
+
+using base::concat;
+using base::ErrorKind;
+using base::fail;
+using base::Result;
+using base::Status;
+using base::Task;
+
+namespace {
+
+// How often expired terminations are looked for at least.
+constexpr std::chrono::minutes kExpiryCheck{1};
+
+ContainerConfig make_config(const LaunchParameters& parameters,
+                            const std::shared_ptr<Container>& parent, bool switch_user) {
+  ContainerConfig config;
+  *config.mutable_container_id() = parameters.id.to_message();
+  config.set_container_class(parameters.container_class);
+  *config.mutable_command_info() = parameters.command;
+  if (parameters.container) *config.mutable_container_info() = *parameters.container;
+  for (const auto& resource : parameters.resources) *config.add_resources() = resource;
+  for (const auto& [name, value] : parameters.limits) {
+    (*config.mutable_limits())[name].set_value(value);
+  }
+  if (switch_user && parameters.command.has_user()) {
+    config.set_user(parameters.command.user());
+  } else if (parent != nullptr && parent->config().has_user()) {
+    config.set_user(parent->config().user());
+  }
+  return config;
+}
+
+// Ends a launch that its client has given up.
+class LaunchGuard {
+ public:
+  explicit LaunchGuard(std::shared_ptr<Container> container) : container_(std::move(container)) {}
+  LaunchGuard(const LaunchGuard&) = delete;
+  LaunchGuard& operator=(const LaunchGuard&) = delete;
+  ~LaunchGuard() {
+    if (container_ != nullptr) container_->request_destroy();
+  }
+  void dismiss() { container_.reset(); }
+
+ private:
+  std::shared_ptr<Container> container_;
+};
+
+}  // namespace
+
+Containerizer::Containerizer(Services services)
+    : services_(std::move(services)),
+      ended_(services_.paths, services_.options.termination_retention,
+             services_.options.termination_retention_count) {}
+
+// --- Launch ---
+
+Status Containerizer::check_parent(const ContainerId& id) const {
+  if (!id.has_parent()) return {};
+  const auto parent = find(id.parent());
+  if (parent == nullptr) {
+    return fail(ErrorKind::kInvalid,
+                concat("Parent container ", id.parent().to_string(), " does not exist"));
+  }
+  if (parent->state() == Container::State::kDestroying) {
+    return fail(ErrorKind::kInvalid, concat("Parent container ", id.parent().to_string(),
+                                            " is in 'DESTROYING' state"));
+  }
+  return {};
+}
+
+std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerConfig config) {
+  auto parent = id.has_parent() ? find(id.parent()) : nullptr;
+  auto container =
+      std::make_shared<Container>(services_, id, std::move(config), std::move(parent));
+  containers_.emplace(id, container);
+  return container;
+}
+
+Task<Status> Containerizer::launch(LaunchParameters parameters) {
+  const ContainerId id = parameters.id;
+  if (containers_.contains(id)) {
+    co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
+  }
+  CO_TRY_VOID(check_parent(id));
+  const std::string directory = services_.paths.directory(id);
+  const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
+  auto container = add(id, make_config(parameters, parent, services_.options.switch_user));
+  if (base::path_exists(directory)) {
+    // An earlier container of this id, which has ended.
+    if (!id.has_parent()) ended_.drop_root(id);
+    auto removed = base::remove_tree(directory);
+    if (!removed) {
+      containers_.erase(id);
+      co_return removed;
+    }
+  }
+  LaunchGuard guard(container);
+  lives_.spawn(run(container));
+  co_await container->launched().wait();
+  Status launched = container->launched().get();
+  guard.dismiss();
+  // A failed launch answers when the id is free again.
+  if (!launched) co_await container->terminated().wait();
+  co_return launched;
+}
+
+Task<void> Containerizer::run(std::shared_ptr<Container> container) {
+  const ContainerId id = container->id();
+  LOG_IF(INFO, !isolators::is_debug(container->config()))
+      << "Container " << id.to_string() << " starts";
+  co_await container->live();
+  const auto& termination = container->terminated().get();
+  if (!termination) ++destroy_errors_;
+  if (termination && container->never_started()) {
+    auto removed = base::remove_tree(services_.paths.directory(id));
+    if (removed && container->config().created_directory()) {
+      removed = co_await base::run_on_worker([work_dir = services_.options.work_dir, id] {
+        return Sandbox::remove(work_dir, id);
+      });
+    }
+    if (!removed) LOG(ERROR) << removed.error().message;
+  } else if (!id.has_parent()) {
+    ended_.root_ended(id, std::chrono::system_clock::now());
+  }
+  containers_.erase(id);
+}
+
+// --- The other calls ---
+
+std::shared_ptr<Container> Containerizer::find(const ContainerId& id) const {
+  auto at = containers_.find(id);
+  return at == containers_.end() ? nullptr : at->second;
+}
+
+Task<Result<ContainerTermination>> Containerizer::wait(ContainerId id) {
+  const auto container = find(id);
+  if (container != nullptr) {
+    co_await container->terminated().wait();
+    co_return container->terminated().get();
+  }
+  if (auto termination = ended_.find(id)) co_return *std::move(termination);
+  co_return fail(ErrorKind::kNotFound, concat("Container ", id.to_string(), " cannot be found"));
+}
+
+Status Containerizer::kill(const ContainerId& id, int signal) {
+  const auto container = find(id);
+  if (container == nullptr) {
+    return fail(ErrorKind::kNotFound, concat("Container '", id.to_string(),
+                                             "' cannot be found (or is already killed)"));
+  }
+  return container->kill(signal);
+}
+
+void Containerizer::destroy(const ContainerId& id) {
+  if (const auto container = find(id)) container->request_destroy();
+}
+
+Task<Status> Containerizer::remove(ContainerId id) {
+  if (containers_.contains(id)) {
+    co_return fail(concat(id.has_parent() ? "Nested container" : "Container",
+                          " has not terminated yet"));
+  }
+  const ContainerId root = id.root();
+  const bool root_known = containers_.contains(root) || ended_.knows_root(root);
+  if (!root_known) {
+    if (id.has_parent()) co_return fail("Unknown root container");
+    co_return fail(ErrorKind::kNotFound,
+                   concat("Container ", id.to_string(), " cannot be found"));
+  }
+  if (!id.has_parent()) ended_.drop_root(id);
+  co_return co_await base::run_on_worker(
+      [id, directory = services_.paths.directory(id), work_dir = services_.options.work_dir] {
+        Status removed = base::remove_tree(directory);
+        return removed ? Sandbox::remove(work_dir, id) : removed;
+      });
+}
+
+Result<std::string> Containerizer::find_switchboard(const ContainerId& id) const {
+  const auto container = find(id);
+  if (container == nullptr) {
+    return fail(ErrorKind::kNotFound, concat("Unknown container ", id.to_string()));
+  }
+  if (!container->is_attachable()) {
+    return fail("I/O switchboard server was disabled for this container");
+  }
+  return services_.paths.file(id, kSwitchboardDirectory);
+}
+
+Task<void> Containerizer::forget_expired() {
+  while (true) {
+    for (const auto& root : ended_.take_expired()) {
+      auto removed = co_await base::run_on_worker(
+          [directory = services_.paths.directory(root)] { return base::remove_tree(directory); });
+      if (!removed) LOG(WARNING) << removed.error().message;
+    }
+    const auto next = ended_.next_expiry().value_or(kExpiryCheck);
+    co_await base::sleep_for(std::min<std::chrono::nanoseconds>(next, kExpiryCheck));
+  }
+}
+
+// --- Recovery ---
+
+Status Containerizer::recover() {
+  TRY_VOID(base::make_directories(services_.paths.containers()));
+  recover_below(services_.paths.containers(), std::nullopt);
+  destroy_orphans();
+  lives_.spawn(forget_expired());
+  return {};
+}
+
+// Parents come before their children, so that these find them.
+void Containerizer::recover_below(const std::string& directory,
+                                  const std::optional<ContainerId>& parent) {
+  auto names = base::list_directory(directory);
+  if (!names) return;  // no children
+  for (const auto& name : *names) {
+    mesos::v1::ContainerID level;
+    level.set_value(name);
+    if (!isolators::validate_container_id(level)) {
+      LOG(WARNING) << "Ignoring '" << directory << "/" << name << "', which is no container";
+      continue;
+    }
+    const ContainerId id = parent ? parent->child(name) : ContainerId::root_of(name);
+    recover_container(id);
+    recover_below(base::join_path(services_.paths.directory(id), kChildrenDirectory), id);
+  }
+}
+
+void Containerizer::recover_container(const ContainerId& id) {
+  if (ended_.find(id)) {
+    if (!id.has_parent()) ended_.root_ended(id, std::chrono::system_clock::now());
+    return;
+  }
+  ContainerConfig config;
+  auto read = read_checkpoint(services_.paths.file(id, kConfigFile), &config);
+  if (!read) {
+    // Nothing can have been started: the configuration is written first. Or the file was damaged
+    // later; then its processes and groups are found as orphans, and what it was is lost.
+    LOG(WARNING) << "Cannot recover container " << id.to_string() << ": " << read.error().message;
+    *config.mutable_container_id() = id.to_message();
+  }
+  auto container = add(id, std::move(config));
+  container->recover();
+  const bool orphan = isolators::is_debug(container->config()) ||
+                      (id.has_parent() && find(id.parent()) == nullptr);
+  if (orphan || !read) container->request_destroy();
+  lives_.spawn(run(std::move(container)));
+}
+
+// What the launcher still has but no checkpoint tells of.
+void Containerizer::destroy_orphans() {
+  for (const auto& id : services_.launcher->find_containers()) {
+    if (containers_.contains(id)) continue;
+    LOG(WARNING) << "Destroying orphan container " << id.to_string();
+    ContainerConfig config;
+    *config.mutable_container_id() = id.to_message();
+    auto container = add(id, std::move(config));
+    container->recover();
+    container->request_destroy();
+    lives_.spawn(run(std::move(container)));
+  }
+}
+
+}  // namespace containerizer

@@ -1,0 +1,90 @@
+// All containers of this agent: what operators and executors ask of them, by id.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/scope.h"
+#include "base/task.h"
+#include "containerizer/container.h"
+#include "containerizer/termination_records.h"
+
+namespace containerizer {
+
+struct LaunchParameters {
+  ContainerId id;
+  ContainerConfig::Class container_class = ContainerConfig::DEFAULT;
+  mesos::v1::CommandInfo command;
+  std::optional<mesos::v1::ContainerInfo> container;
+  std::vector<mesos::v1::Resource> resources;
+  std::map<std::string, double> limits;
+};
+
+class Containerizer {
+ public:
+  explicit Containerizer(Services services);
+
+  // Takes up what an earlier run of the agent has left: running containers are known again, those
+  // that ended meanwhile get their exit status, sessions and half-launched containers are cleaned
+  // up, in the background. To be called once, before anything else.
+  base::Status recover();
+
+  // Launches a container and waits until its command is about to be executed. kAlreadyExists: the
+  // id is in use (launching and being destroyed included), and nothing has happened. Any other
+  // error: nothing is left of it. If the awaiting task is cancelled, so is the launch.
+  base::Task<base::Status> launch(LaunchParameters parameters);
+
+  // Waits for the container's end. Known for a container that has ended as well, until it is
+  // removed or forgotten. kNotFound: there is no such container, nor was there as far as is known.
+  // Any other error: the container has ended, but something of it could not be cleaned up.
+  base::Task<base::Result<ContainerTermination>> wait(ContainerId id);
+
+  // Sends a signal to the container's command, as Container::kill. kNotFound: it is not running.
+  base::Status kill(const ContainerId& id, int signal);
+
+  // Asks for a container's end; nothing happens if there is none. Its children go first.
+  void destroy(const ContainerId& id);
+
+  // Deletes what is left of a container that has ended: its termination and its sandbox.
+  base::Task<base::Status> remove(ContainerId id);
+
+  // Where the container's switchboard is reached (see ioswitchboard/client.h). kNotFound with text
+  // if there is no such container; another error if it has no switchboard.
+  base::Result<std::string> find_switchboard(const ContainerId& id) const;
+
+  // The container, if it is there (launching and being destroyed included).
+  std::shared_ptr<Container> find(const ContainerId& id) const;
+
+  // All of them, parents before children.
+  const std::map<ContainerId, std::shared_ptr<Container>>& containers() const {
+    return containers_;
+  }
+
+  // Containers whose clean-up failed, since the start.
+  uint64_t destroy_errors() const { return destroy_errors_; }
+
+ private:
+  // Lives with the container, then takes it out of the map.
+  base::Task<void> run(std::shared_ptr<Container> container);
+  base::Status check_parent(const ContainerId& id) const;
+  std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config);
+
+  // The steps of recover().
+  void recover_below(const std::string& directory, const std::optional<ContainerId>& parent);
+  void recover_container(const ContainerId& id);
+  void destroy_orphans();
+
+  base::Task<void> forget_expired();
+
+  Services services_;
+  TerminationRecords ended_;
+  std::map<ContainerId, std::shared_ptr<Container>> containers_;
+  uint64_t destroy_errors_ = 0;
+  base::Scope lives_;  // last: ends before what its tasks use
+};
+
+}  // namespace containerizer

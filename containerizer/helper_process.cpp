@@ -1,0 +1,209 @@
+#include "containerizer/helper_process.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/clone.h"
+#include "base/files.h"
+#include "base/stream.h"
+#include "base/strings.h"
+#include "containerizer/launch_helper.h"
+
+namespace containerizer {
+
+using base::concat;
+using base::fail_errno;
+using base::Fd;
+using base::Result;
+
+namespace {
+
+constexpr int kDescriptors = 5;  // the three standard streams, spec, status
+
+// Shared between the agent and the children that share its memory.
+struct Start {
+  int helper_fd;
+  int fds[kDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd
+  int parent_pidfd;
+  int enter_namespaces;
+  uint64_t clone_flags;
+  base::Cloned init;
+  base::Cloned between;
+  // Where it went wrong.
+  const char* failed_call = nullptr;
+  int failed_errno = 0;
+};
+
+#define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
+
+NO_SANITIZE int give_up(Start* start, const char* call) {
+  start->failed_call = call;
+  start->failed_errno = errno;
+  return 1;
+}
+
+// The future init: puts its descriptors in place and becomes the helper.
+NO_SANITIZE int become_helper(void* argument) {
+  auto* start = static_cast<Start*>(argument);
+  for (int target = 0; target < kDescriptors; ++target) {
+    if (dup2(start->fds[target], target) < 0) return give_up(start, "dup2");
+  }
+  // Whatever of the agent's is not marked close-on-exec (a library's, an inherited one) must not
+  // get into a container. The helper's own image has to stay until it is executed.
+  syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
+  char name[] = "mesos-containerizer";
+  char launch[] = "launch";
+  char* argv[] = {name, launch, nullptr};
+  char* environment[] = {nullptr};
+  syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH);
+  return give_up(start, "execveat");
+}
+
+// Clones the init as the agent's own child (CLONE_PARENT), so that the agent can reap it.
+NO_SANITIZE int clone_init(void* argument) {
+  auto* start = static_cast<Start*>(argument);
+  base::CloneRequest request;
+  request.flags = start->clone_flags | CLONE_PARENT;
+  request.run = become_helper;
+  request.argument = start;
+  request.stack = 2;
+  const int code = base::clone_vfork(request, &start->init);
+  if (code == 0) return 0;
+  errno = -code;
+  return give_up(start, "clone3 of init");
+}
+
+// Between the agent and the init of a nested container: enters the parent's namespaces. A process
+// id namespace takes effect for children only, and only who lives in it may make one within it: so
+// if both are asked for, one more process stands in between.
+NO_SANITIZE int enter_and_clone(void* argument) {
+  auto* start = static_cast<Start*>(argument);
+  if (setns(start->parent_pidfd, start->enter_namespaces) < 0) return give_up(start, "setns");
+  const bool nests = start->enter_namespaces & CLONE_NEWPID && start->clone_flags & CLONE_NEWPID;
+  if (!nests) return clone_init(start);
+  base::CloneRequest request;
+  request.flags = CLONE_PARENT | CLONE_FILES;
+  request.run = clone_init;
+  request.argument = start;
+  request.stack = 1;
+  const int code = base::clone_vfork(request, &start->between);
+  if (code == 0) return 0;
+  errno = -code;
+  return give_up(start, "clone3");
+}
+
+// The pid of the process as we see it: the one that clone3 gave may be that of another namespace.
+Result<pid_t> pid_of(int pidfd) {
+  TRY(std::string info, base::read_file(concat("/proc/self/fdinfo/", pidfd)));
+  constexpr std::string_view kField = "Pid:";
+  const size_t at = info.find(kField);
+  if (at != std::string::npos) {
+    const size_t end = info.find('\n', at);
+    const auto text = std::string_view(info).substr(at + kField.size(), end - at - kField.size());
+    if (auto pid = base::parse_number<pid_t>(base::trim(text)); pid && *pid > 0) return *pid;
+  }
+  return base::fail("Failed to find the pid of the launch helper");
+}
+
+constexpr int kReap = WEXITED | __WALL;
+
+// Waits for a process that has done its part.
+void reap(const base::Cloned& process) {
+  if (process.pid <= 0) return;
+  siginfo_t info;
+  while (waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap) < 0 && errno == EINTR) {
+  }
+  close(process.pidfd);
+}
+
+// A descriptor above the range that the child's dup2 calls overwrite.
+Result<Fd> out_of_the_way(int fd) {
+  Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, kDescriptors));
+  if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
+  return copy;
+}
+
+}  // namespace
+
+Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request) {
+  TRY(base::Pipe control, base::make_pipe());
+  Start start{};
+  start.helper_fd = helper.fd();
+  start.parent_pidfd = request.parent_pidfd;
+  start.enter_namespaces = request.parent_pidfd >= 0 ? request.spec->enter_namespaces : 0;
+  start.clone_flags = static_cast<uint64_t>(request.spec->clone_namespaces);
+  const int given[kDescriptors] = {request.stdin_fd, request.stdout_fd, request.stderr_fd,
+                                   control.read_end.get(), request.status_fd};
+  std::vector<Fd> copies;
+  for (int i = 0; i < kDescriptors; ++i) {
+    start.fds[i] = given[i];
+    if (given[i] >= kDescriptors) continue;
+    TRY(Fd copy, out_of_the_way(given[i]));
+    start.fds[i] = copy.get();
+    copies.push_back(std::move(copy));
+  }
+
+  base::Cloned outer;
+  base::CloneRequest clone;
+  clone.argument = &start;
+  if (start.enter_namespaces != 0) {
+    clone.run = enter_and_clone;
+    clone.flags = CLONE_FILES;  // the init's pidfd appears in our table
+  } else {
+    clone.run = become_helper;
+    clone.flags = start.clone_flags;
+  }
+  const int code = base::clone_vfork(clone, &outer);
+  if (code < 0) return fail_errno("clone3", -code);
+  if (start.enter_namespaces == 0) {
+    start.init = outer;
+  } else {
+    reap(outer);
+    reap(start.between);
+  }
+  ParkedProcess process;
+  process.pidfd = Fd(start.init.pidfd);
+  process.control = std::move(control.write_end);
+  if (start.failed_call != nullptr) {
+    siginfo_t info;
+    if (process.pidfd) waitid(P_PIDFD, static_cast<id_t>(process.pidfd.get()), &info, kReap);
+    return fail_errno(concat("Failed to start the launch helper: ", start.failed_call),
+                      start.failed_errno);
+  }
+  process.pid = start.init.pid;
+  if (start.between.pid > 0) {
+    TRY(process.pid, pid_of(process.pidfd.get()));
+  }
+  return process;
+}
+
+Result<HelperImage> HelperImage::load(const std::string& path) {
+  TRY(std::string content, base::read_file(path));
+  Fd fd(memfd_create("mesos-containerizer", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return fail_errno("memfd_create");
+  std::string_view left = content;
+  while (!left.empty()) {
+    const ssize_t n = write(fd.get(), left.data(), left.size());
+    if (n < 0) return fail_errno("write to memfd");
+    left.remove_prefix(static_cast<size_t>(n));
+  }
+  if (fchmod(fd.get(), 0500) < 0) return fail_errno("fchmod of memfd");
+  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+    return fail_errno("fcntl(F_ADD_SEALS)");
+  }
+  // An executable that is open for writing anywhere cannot be executed (ETXTBSY).
+  Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!read_only) return fail_errno("open of memfd");
+  return HelperImage(std::move(read_only));
+}
+
+}  // namespace containerizer

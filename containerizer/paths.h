@@ -1,0 +1,43 @@
+// Where things of a container are on disk.
+#pragma once
+
+#include <string>
+
+#include "base/files.h"
+#include "isolators/container_id.h"
+
+namespace containerizer {
+
+using isolators::ContainerId;
+
+// The directory between a container and its children, in both trees.
+inline constexpr std::string_view kChildrenDirectory = "containers";
+
+// <runtime_dir>/containers/<root>[/containers/<child>...]: what the agent knows of the container.
+// Lost at a reboot, like the containers.
+class RuntimePaths {
+ public:
+  explicit RuntimePaths(const std::string& runtime_dir)
+      : containers_(base::join_path(runtime_dir, kChildrenDirectory)) {}
+
+  const std::string& containers() const { return containers_; }
+  std::string directory(const ContainerId& id) const {
+    return base::join_path(containers_, id.to_path(kChildrenDirectory));
+  }
+  std::string file(const ContainerId& id, std::string_view name) const {
+    return base::join_path(directory(id), name);
+  }
+
+ private:
+  const std::string containers_;
+};
+
+// The files in a container's runtime directory.
+inline constexpr char kConfigFile[] = "config";           // ContainerConfig
+inline constexpr char kLaunchInfoFile[] = "launch_info";  // ContainerLaunchInfo
+inline constexpr char kPidFile[] = "pid";                 // "<pid> <start time>"
+inline constexpr char kStatusFile[] = "status";           // written by the launch helper
+inline constexpr char kTerminationFile[] = "termination";  // ContainerTermination
+inline constexpr char kSwitchboardDirectory[] = "io_switchboard";
+
+}  // namespace containerizer

@@ -1,0 +1,133 @@
+#include "containerizer/sandbox.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "base/files.h"
+#include "base/strings.h"
+#include "containerizer/paths.h"
+
+namespace containerizer {
+
+using base::concat;
+using base::Fd;
+using base::Result;
+using base::Status;
+using isolators::Credentials;
+
+namespace {
+
+constexpr mode_t kSandboxMode = 0750;
+constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+Result<Fd> open_directory(int parent, const std::string& name, const std::string& path) {
+  Fd fd(openat(parent, name.c_str(), kOpenDirectory));
+  if (fd) return fd;
+  base::Error error = base::Error::from_errno(concat("open '", path, "'"));
+  if (error.code == ENOENT) error.kind = base::ErrorKind::kNotFound;
+  return base::fail(std::move(error));
+}
+
+// The directories below work_dir that lead to the sandbox, e.g. containers, a, containers, b.
+std::vector<std::string> components(const ContainerId& id) {
+  std::vector<std::string> names;
+  for (std::string_view level : base::split(id.to_string(), '.')) {
+    names.emplace_back(kChildrenDirectory);
+    names.emplace_back(level);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<Credentials> find_user(const std::string& name) {
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  const int code = getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (code != 0) return base::fail_errno(concat("getpwnam '", name, "'"), code);
+  if (found == nullptr) {
+    return base::fail(base::ErrorKind::kInvalid, concat("No such user '", name, "'"));
+  }
+  Credentials credentials;
+  credentials.uid = entry.pw_uid;
+  credentials.gid = entry.pw_gid;
+  int count = 32;
+  credentials.groups.resize(32);
+  if (getgrouplist(name.c_str(), entry.pw_gid, credentials.groups.data(), &count) < 0) {
+    credentials.groups.resize(static_cast<size_t>(count));
+    getgrouplist(name.c_str(), entry.pw_gid, credentials.groups.data(), &count);
+  }
+  credentials.groups.resize(static_cast<size_t>(count));
+  return credentials;
+}
+
+std::string Sandbox::path_of(const std::string& work_dir, const ContainerId& id) {
+  return base::join_path(work_dir,
+                         concat(kChildrenDirectory, "/", id.to_path(kChildrenDirectory)));
+}
+
+Result<Sandbox> Sandbox::create(const std::string& work_dir, const ContainerId& id,
+                                const std::optional<Credentials>& owner) {
+  Fd fd(open(work_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return base::fail_errno(concat("open '", work_dir, "'"));
+  std::string path = work_dir;
+  bool is_new = false;
+  const auto names = components(id);
+  for (size_t i = 0; i < names.size(); ++i) {
+    path = base::join_path(path, names[i]);
+    const bool is_sandbox = i % 2 == 1;
+    is_new = mkdirat(fd.get(), names[i].c_str(), is_sandbox ? kSandboxMode : 0755) == 0;
+    if (!is_new && errno != EEXIST) return base::fail_errno(concat("mkdir '", path, "'"));
+    TRY(fd, open_directory(fd.get(), names[i], path));
+    if (is_new && owner && fchown(fd.get(), owner->uid, owner->gid) < 0) {
+      return base::fail_errno(concat("chown '", path, "'"));
+    }
+  }
+  return Sandbox(std::move(path), std::move(fd), is_new);
+}
+
+Result<Fd> Sandbox::open_output(const char* name, const std::optional<Credentials>& owner) const {
+  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  Fd fd(openat(fd_.get(), name, flags, 0644));
+  if (!fd) return base::fail_errno(concat("open '", path_, "/", name, "'"));
+  // Left by an earlier container of this id, it could be a pipe or a device.
+  struct stat info{};
+  if (fstat(fd.get(), &info) < 0 || !S_ISREG(info.st_mode)) {
+    return base::fail(concat("'", path_, "/", name, "' is not a regular file"));
+  }
+  fcntl(fd.get(), F_SETFL, O_APPEND);
+  if (owner && fchown(fd.get(), owner->uid, owner->gid) < 0) {
+    return base::fail_errno(concat("chown '", path_, "/", name, "'"));
+  }
+  return fd;
+}
+
+std::string Sandbox::safe_path(std::string_view name) const {
+  return concat("/proc/self/fd/", fd_.get(), "/", name);
+}
+
+Status Sandbox::remove(const std::string& work_dir, const ContainerId& id) {
+  Fd fd(open(work_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return base::fail_errno(concat("open '", work_dir, "'"));
+  auto names = components(id);
+  const std::string last = names.back();
+  names.pop_back();
+  for (const auto& name : names) {
+    auto next = open_directory(fd.get(), name, name);
+    if (!next) {
+      if (next.error().kind == base::ErrorKind::kNotFound) return {};
+      return base::fail(std::move(next).error());
+    }
+    fd = *std::move(next);
+  }
+  // By descriptor, so that nobody can lead the deletion elsewhere by swapping a directory.
+  return base::remove_tree(concat("/proc/self/fd/", fd.get(), "/", last));
+}
+
+}  // namespace containerizer

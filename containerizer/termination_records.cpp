@@ -1,0 +1,52 @@
+#include "containerizer/termination_records.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "containerizer/checkpoint.h"
+
+namespace containerizer {
+
+using Clock = std::chrono::system_clock;
+
+std::optional<isolators::ContainerTermination> TerminationRecords::find(
+    const ContainerId& id) const {
+  isolators::ContainerTermination termination;
+  if (!read_checkpoint(paths_.file(id, kTerminationFile), &termination)) return std::nullopt;
+  return termination;
+}
+
+void TerminationRecords::root_ended(const ContainerId& root, Clock::time_point ended) {
+  const auto at = std::upper_bound(ended_.begin(), ended_.end(), ended,
+                                   [](auto when, const Ended& entry) { return when < entry.when; });
+  ended_.insert(at, Ended{root, ended});
+}
+
+bool TerminationRecords::knows_root(const ContainerId& root) const {
+  return base::path_exists(paths_.file(root, kTerminationFile));
+}
+
+void TerminationRecords::drop_root(const ContainerId& root) {
+  std::erase_if(ended_, [&](const Ended& entry) { return entry.root == root; });
+}
+
+std::vector<ContainerId> TerminationRecords::take_expired() {
+  std::vector<ContainerId> expired;
+  const auto now = Clock::now();
+  while (!ended_.empty() &&
+         (ended_.size() > retention_count_ || now - ended_.front().when >= retention_)) {
+    expired.push_back(ended_.front().root);
+    ended_.pop_front();
+  }
+  return expired;
+}
+
+std::optional<std::chrono::nanoseconds> TerminationRecords::next_expiry() const {
+  if (ended_.empty()) return std::nullopt;
+  return std::max<std::chrono::nanoseconds>(
+      std::chrono::nanoseconds(0),
+      std::chrono::duration_cast<std::chrono::nanoseconds>(ended_.front().when + retention_ -
+                                                           Clock::now()));
+}
+
+}  // namespace containerizer

@@ -1,0 +1,48 @@
+// A message body as it comes in.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "http/turns.h"
+
+namespace http {
+
+// Reads a body whose end the transfer coding or Content-Length marks; the reader gets neither chunk
+// sizes nor trailers (which are tolerated and dropped). Belongs to whoever gave it out and ends
+// with the exchange. One reader at a time; a read that is cancelled loses nothing.
+//
+// Failures are for good, every later read gives the same: kClosed if the body was cut short (the
+// peer closed before its last chunk, or before Content-Length was reached), kInvalid if it is not
+// what HTTP or gzip says.
+class BodyReader {
+ public:
+  static constexpr ssize_t kWouldBlock = -1;
+
+  virtual ~BodyReader() = default;
+
+  // Without waiting: the bytes put into `buffer` (which must not be empty), 0 at the end of the
+  // body, kWouldBlock if nothing can be read now.
+  virtual base::Result<ssize_t> try_read(std::span<char> buffer) = 0;
+
+  // After kWouldBlock: waits until it is worth trying again. Holds no buffer, so a stream that is
+  // idle for hours need not have one: get it after this.
+  virtual base::Task<void> readable() = 0;
+
+  // Waits for something to read: at least one byte, or 0 at the end of the body.
+  base::Task<base::Result<size_t>> read_some(std::span<char> buffer);
+
+ private:
+  Turns turns_;
+};
+
+// The rest of the body. A body of more than `limit` bytes (after inflating) is kInvalid with code
+// EMSGSIZE; what had been read of it is dropped.
+base::Task<base::Result<std::string>> read_all(BodyReader& body, size_t limit);
+
+}  // namespace http

@@ -1,0 +1,187 @@
+#include "http/response_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <utility>
+
+#include "base/strings.h"
+#include "http/chunk.h"
+#include "http/client.h"
+#include "http/gzip.h"
+#include "http/message_reader.h"
+#include "http/scratch.h"
+#include "http/server_connection.h"
+
+namespace http {
+
+namespace {
+
+// Apache Mesos compresses replies from this size on.
+constexpr size_t kGzipMinimum = 1024;
+
+iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+bool has_no_body(int status) { return status / 100 == 1 || status == 204 || status == 304; }
+
+bool says_close(const Headers& headers) {
+  const std::string* connection = headers.find("Connection");
+  return connection != nullptr && same_token(*connection, "close");
+}
+
+}  // namespace
+
+ResponseWriter::ResponseWriter(ServerConnection& connection, const Request& request)
+    : connection_(connection),
+      head_only_(request.method == "HEAD"),
+      minor_version_(request.minor_version),
+      gzip_accepted_(accepts_gzip(request.headers)),
+      close_(!request.keep_alive) {}
+
+base::Task<base::Status> ResponseWriter::send(Response response) {
+  CO_TRY_VOID(check(State::kUnanswered));
+  state_ = State::kComplete;
+  connection_.expects_continue_ = false;
+  connection_.drop_body();
+
+  Headers& headers = response.headers;
+  std::string& body = response.body;
+  if (body.empty()) headers.remove("Content-Type");
+  if (gzip_accepted_ && body.size() >= kGzipMinimum && body.size() <= UINT_MAX &&
+      !headers.has("Content-Encoding")) {
+    body = gzip(body);
+    headers.set("Content-Encoding", "gzip");
+  }
+  if (!has_no_body(response.status)) headers.set("Content-Length", base::concat(body.size()));
+  const bool client_keeps = !close_;
+  close_ = close_ || says_close(headers) || !connection_.reader_.complete();
+  if (client_keeps && close_) headers.set("Connection", "close");
+  if (client_keeps && !close_ && minor_version_ == 0) headers.set("Connection", "keep-alive");
+
+  const std::string head = format_response_head(response.status, headers) + "\r\n";
+  const bool bodiless = head_only_ || has_no_body(response.status);
+  std::array parts = {part(head), part(bodiless ? std::string_view() : body)};
+  co_return co_await write_parts(parts);
+}
+
+base::Task<base::Status> ResponseWriter::start_stream(int status, Headers headers) {
+  CO_TRY_VOID(check(State::kUnanswered));
+  state_ = State::kStreaming;
+  connection_.expects_continue_ = false;
+  if (chunked()) {
+    headers.set("Transfer-Encoding", "chunked");
+  } else {
+    headers.set("Connection", "close");
+  }
+  close_ = close_ || says_close(headers);
+  const std::string head = format_response_head(status, headers) + "\r\n";
+  std::array parts = {part(head)};
+  co_return co_await write_parts(parts);
+}
+
+base::Task<base::Status> ResponseWriter::write(std::string_view data) {
+  CO_TRY_VOID(check(State::kStreaming));
+  if (data.empty() || head_only_) co_return {};
+  if (turns_.due()) co_await turns_.yield();
+  const ChunkHead head(data.size());
+  std::array parts = {part(head.text()), part(data), part("\r\n")};
+  std::span<iovec> left = parts;
+  if (!chunked()) left = left.subspan(1, 1);
+  if (auto done = try_write(&left)) co_return *std::move(done);
+  co_return co_await write_parts(left);
+}
+
+base::Task<base::Status> ResponseWriter::write_chunks(std::string_view framed) {
+  CO_TRY_VOID(check(State::kStreaming));
+  if (head_only_) co_return {};
+  if (!chunked()) {
+    while (!framed.empty()) CO_TRY_VOID(co_await write(take_chunk(&framed)));
+    co_return {};
+  }
+  if (turns_.due()) co_await turns_.yield();
+  std::array parts = {part(framed)};
+  std::span<iovec> left = parts;
+  if (auto done = try_write(&left)) co_return *std::move(done);
+  co_return co_await write_parts(left);
+}
+
+base::Task<base::Status> ResponseWriter::finish() {
+  CO_TRY_VOID(check(State::kStreaming));
+  state_ = State::kComplete;
+  if (head_only_ || !chunked()) co_return {};
+  std::array parts = {part(kLastChunk)};
+  co_return co_await write_parts(parts);
+}
+
+base::Task<base::Status> ResponseWriter::relay(ClientResponse& source) {
+  CO_TRY_VOID(check(State::kStreaming));
+  MessageReader& reader = *source.reader_;
+  const bool raw = chunked() && reader.chunked() && !reader.body_started();
+  while (state_ == State::kStreaming && !head_only_) {
+    ssize_t n = 0;
+    {
+      ScratchBuffer buffer;
+      CO_TRY(n, raw ? reader.try_read_raw(buffer.span()) : reader.try_read_body(buffer.span()));
+      if (n > 0) {
+        const std::string_view bytes(buffer.span().data(), static_cast<size_t>(n));
+        if (raw) {
+          if (reader.complete()) state_ = State::kComplete;
+          std::array parts = {part(bytes)};
+          std::span<iovec> left = parts;
+          auto done = try_write(&left);
+          if (!done) done = co_await write_parts(left);
+          CO_TRY_VOID(*std::move(done));
+        } else {
+          CO_TRY_VOID(co_await write(bytes));
+        }
+      }
+    }
+    if (n == 0) break;
+    if (n == MessageReader::kWouldBlock) co_await reader.readable();
+    if (turns_.due()) co_await turns_.yield();
+  }
+  if (state_ == State::kComplete) co_return {};
+  co_return co_await finish();
+}
+
+base::Task<void> ResponseWriter::client_closed() {
+  co_await connection_.stream_.watch().peer_closed();
+}
+
+base::Status ResponseWriter::check(State wanted) const {
+  if (writing_) return base::fail("A write of this response has failed, or was cancelled");
+  if (state_ != wanted) {
+    return base::fail(state_ == State::kUnanswered ? "The response was not started"
+                                                   : "The response was sent already");
+  }
+  return {};
+}
+
+std::optional<base::Status> ResponseWriter::try_write(std::span<iovec>* parts) {
+  if (!connection_.interim_.empty()) return std::nullopt;
+  const auto n = connection_.stream_.try_write(*parts);
+  if (!n) {
+    writing_ = true;
+    return base::fail(n.error());
+  }
+  auto written = static_cast<size_t>(std::max<ssize_t>(*n, 0));
+  turns_.moved(written);
+  while (!parts->empty() && written >= parts->front().iov_len) {
+    written -= parts->front().iov_len;
+    *parts = parts->subspan(1);
+  }
+  if (parts->empty()) return base::Status{};
+  parts->front().iov_base = static_cast<char*>(parts->front().iov_base) + written;
+  parts->front().iov_len -= written;
+  return std::nullopt;
+}
+
+base::Task<base::Status> ResponseWriter::write_parts(std::span<iovec> parts) {
+  writing_ = true;
+  co_await connection_.flush_interim();
+  auto status = co_await connection_.stream_.write_all(parts);
+  writing_ = !status;
+  co_return status;
+}
+
+}  // namespace http

@@ -1,0 +1,201 @@
+#include "http/server_connection.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/combine.h"
+#include "base/strings.h"
+#include "http/gzip.h"
+#include "http/scratch.h"
+
+namespace http {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// Pipelined requests that are served before other connections have their turn.
+constexpr int kRequestsPerTurn = 32;
+
+// How much of a body that nobody wants is read to keep the connection.
+constexpr size_t kDroppedBody = 256 * 1024;
+
+bool expects_continue(const MessageHead& head) {
+  const std::string* expect = head.headers.find("Expect");
+  return expect != nullptr && same_token(*expect, "100-continue") && head.minor_version >= 1;
+}
+
+base::Result<Request> make_request(MessageHead head, BodyReader& body) {
+  TRY(const Target target, split_target(head.target));
+  TRY(Query query, parse_query(target.query));
+  std::string path(target.path);
+  return Request{.method = std::move(head.method),
+                 .target = std::move(head.target),
+                 .path = std::move(path),
+                 .query = std::move(query),
+                 .headers = std::move(head.headers),
+                 .minor_version = head.minor_version,
+                 .keep_alive = head.keep_alive,
+                 .body = body};
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits)
+    : handler_(handler),
+      limits_(limits),
+      stream_(std::move(fd)),
+      reader_(stream_, MessageParser::Kind::kRequest,
+              {.bytes = limits.head_bytes, .count = limits.header_count}) {}
+
+base::Task<void> ServerConnection::run() {
+  int served = 0;
+  while (co_await read_head(served == 0)) {
+    ++served;
+    if (!co_await serve_request()) break;
+    reader_.next_message();
+    if (served % kRequestsPerTurn == 0) co_await base::next_turn();
+  }
+  co_await wind_down();
+}
+
+base::Task<bool> ServerConnection::read_head(bool first) {
+  std::optional<Clock::time_point> deadline;
+  if (first) deadline = Clock::now() + limits_.head_timeout;
+  while (true) {
+    const auto state = reader_.try_read_head();
+    if (!state) {
+      if (state.error().kind != base::ErrorKind::kInternal) {
+        co_await refuse(reader_.refusal(), state.error().message);
+      }
+      co_return false;
+    }
+    if (*state == MessageReader::HeadState::kComplete) co_return true;
+    if (*state == MessageReader::HeadState::kClosed) co_return false;
+    if (!deadline && reader_.head_started()) deadline = Clock::now() + limits_.head_timeout;
+    if (!deadline) {
+      co_await reader_.readable();
+    } else if (!co_await base::with_timeout(reader_.readable(), *deadline - Clock::now())) {
+      if (reader_.head_started()) co_await refuse(408, {});
+      co_return false;
+    }
+  }
+}
+
+base::Task<bool> ServerConnection::serve_request() {
+  MessageHead head = reader_.take_head();
+  expects_continue_ = expects_continue(head);
+  body_received_.clear();
+  if (reader_.complete()) body_received_.set();
+
+  Body body(*this);
+  std::optional<GzipReader> inflated;
+  const std::string* encoding = head.headers.find("Content-Encoding");
+  if (encoding != nullptr && same_token(*encoding, "gzip")) inflated.emplace(body);
+  auto request =
+      make_request(std::move(head), inflated ? static_cast<BodyReader&>(*inflated) : body);
+  if (!request) {
+    co_await refuse(400, request.error().message);
+    co_return false;
+  }
+
+  ResponseWriter writer(*this, *request);
+  const auto end = co_await base::any_of(handler_(*request, writer), abandoned(writer));
+  if (end.index() == 1) co_return false;
+  if (!writer.started()) {
+    const auto& broken = inflated && inflated->error() ? inflated->error() : reader_.error();
+    co_await writer.send(broken ? error_response(400, broken->message) : error_response(500));
+  }
+  co_return writer.intact() && reader_.complete();
+}
+
+base::Task<void> ServerConnection::abandoned(const ResponseWriter& writer) {
+  co_await stream_.watch().peer_closed();
+  if (!reader_.rest_has_arrived()) co_await body_received_.wait();
+  // What the handler can answer without waiting for others is still answered, and a whole response
+  // delivered: the client may have closed only its sending side.
+  co_await base::next_turn();
+  if (writer.complete()) co_await std::suspend_always{};
+}
+
+base::Task<void> ServerConnection::refuse(int status, std::string reason) {
+  const Response response = error_response(status, std::move(reason));
+  Headers headers = response.headers;
+  headers.set("Content-Length", base::concat(response.body.size()));
+  headers.set("Connection", "close");
+  const std::string bytes = format_response_head(status, headers) + "\r\n" + response.body;
+  co_await stream_.write_all(bytes);
+}
+
+base::Task<void> ServerConnection::wind_down() {
+  // Closing a TCP socket with unread bytes makes the kernel send a reset, which can destroy what
+  // the client has not read yet. So they are read first: those that are there, and if the request
+  // has not ended, those that are still under way.
+  stream_.shutdown_write();
+  const auto deadline = Clock::now() + limits_.drain_total;
+  bool wait = !reader_.complete();
+  size_t dropped = 0;
+  while (dropped < limits_.drain_bytes) {
+    const auto n = reader_.discard();
+    if (!n || *n == 0) co_return;
+    if (*n > 0) {
+      dropped += static_cast<size_t>(*n);
+      wait = true;
+      continue;
+    }
+    const auto left =
+        std::min<std::chrono::nanoseconds>(limits_.drain_idle, deadline - Clock::now());
+    if (!wait || !co_await base::with_timeout(reader_.readable(), left)) co_return;
+  }
+}
+
+void ServerConnection::drop_body() {
+  ScratchBuffer buffer;
+  size_t dropped = 0;
+  while (dropped < kDroppedBody) {
+    const auto n = reader_.try_read_body(buffer.span());
+    if (!n || *n <= 0) break;
+    dropped += static_cast<size_t>(*n);
+  }
+  if (reader_.complete()) body_received_.set();
+}
+
+void ServerConnection::try_flush_interim() {
+  while (!interim_.empty()) {
+    const iovec part{const_cast<char*>(interim_.data()), interim_.size()};
+    const auto n = stream_.try_write({&part, 1});
+    if (n && *n == base::Stream::kWouldBlock) return;
+    // If it fails, so will everything after it.
+    interim_.remove_prefix(n ? static_cast<size_t>(*n) : interim_.size());
+  }
+}
+
+base::Task<void> ServerConnection::flush_interim() {
+  while (true) {
+    try_flush_interim();
+    if (interim_.empty()) co_return;
+    co_await stream_.watch().writable();
+  }
+}
+
+base::Result<ssize_t> ServerConnection::Body::try_read(std::span<char> buffer) {
+  // Not if the client has not waited, or is answered already.
+  if (std::exchange(connection_.expects_continue_, false) && !connection_.reader_.has_buffered() &&
+      !connection_.reader_.complete()) {
+    connection_.interim_ = kContinue;
+    connection_.try_flush_interim();
+  }
+  const auto n = connection_.reader_.try_read_body(buffer);
+  if (connection_.reader_.complete()) connection_.body_received_.set();
+  return n;
+}
+
+base::Task<void> ServerConnection::Body::readable() {
+  co_await connection_.flush_interim();
+  co_await connection_.reader_.readable();
+}
+
+}  // namespace http

@@ -1,0 +1,71 @@
+// One connection of the server: its life, from the first request to the last byte.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/stream.h"
+#include "base/sync.h"
+#include "base/task.h"
+#include "http/message_reader.h"
+#include "http/response_writer.h"
+#include "http/server.h"
+
+namespace http {
+
+class ServerConnection {
+ public:
+  // `handler` and `limits` must outlive this.
+  ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits);
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+
+  // Serves one request after the other until the connection is to be closed.
+  base::Task<void> run();
+
+ private:
+  friend class ResponseWriter;
+
+  // The body of the request that is being served.
+  class Body final : public BodyReader {
+   public:
+    explicit Body(ServerConnection& connection) : connection_(connection) {}
+    base::Result<ssize_t> try_read(std::span<char> buffer) override;
+    base::Task<void> readable() override;
+
+   private:
+    ServerConnection& connection_;
+  };
+
+  // Both: false if the connection cannot be used any further.
+  base::Task<bool> read_head(bool first);
+  base::Task<bool> serve_request();
+
+  // Ends when the client has gone and the handler need not go on.
+  base::Task<void> abandoned(const ResponseWriter& writer);
+
+  // Answers what never became a request; the connection is closed after it.
+  base::Task<void> refuse(int status, std::string reason);
+
+  // Lets the client read what was sent, then returns for the descriptor to be closed.
+  base::Task<void> wind_down();
+
+  // Drops what has arrived of the request's body.
+  void drop_body();
+
+  // Sends what is left of "100 Continue", as far as the kernel takes it; all of it.
+  void try_flush_interim();
+  base::Task<void> flush_interim();
+
+  const Handler& handler_;
+  const Limits& limits_;
+  base::Stream stream_;
+  MessageReader reader_;
+  base::Event body_received_;
+  bool expects_continue_ = false;  // the client waits for "100 Continue" to send its body
+  std::string_view interim_;       // what is left to send of it
+};
+
+}  // namespace http

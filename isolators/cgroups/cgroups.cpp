@@ -1,0 +1,120 @@
+#include "isolators/cgroups/cgroups.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/strings.h"
+
+namespace isolators {
+
+using base::concat;
+using base::Status;
+using base::Task;
+
+namespace {
+
+// The directory between a container's group and those of its children, as in Apache Mesos.
+constexpr std::string_view kNestingSeparator = "mesos";
+
+}  // namespace
+
+CgroupsIsolator::~CgroupsIsolator() = default;
+
+bool CgroupsIsolator::owns_groups(const ContainerId& id, const ContainerConfig& config) {
+  if (!id.has_parent()) return true;
+  if (is_debug(config)) return false;
+  return config.has_container_info() && config.container_info().has_linux_info() &&
+         !config.container_info().linux_info().share_cgroups();
+}
+
+const CgroupsIsolator::Owner* CgroupsIsolator::nearest_owner(ContainerId id) const {
+  while (true) {
+    auto at = owners_.find(id);
+    if (at != owners_.end()) return &at->second;
+    if (!id.has_parent()) return nullptr;
+    id = id.parent();
+  }
+}
+
+Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConfig& config,
+                                      LaunchSpec*) {
+  if (!owns_groups(id, config)) co_return {};
+  Owner owner{config, id.to_path(kNestingSeparator)};
+  const Owner& known = owners_.insert_or_assign(id, std::move(owner)).first->second;
+  for (const auto& subsystem : subsystems_) {
+    CO_TRY_VOID(subsystem->hierarchy().create(known.group));
+    if (!config.has_user()) continue;
+    // The container's user may divide its own group further.
+    if (const passwd* user = getpwnam(config.user().c_str())) {
+      const std::string directory = base::join_path(subsystem->hierarchy().directory(), known.group);
+      if (chown(directory.c_str(), user->pw_uid, user->pw_gid) < 0) {
+        co_return base::fail_errno(concat("chown '", directory, "'"));
+      }
+    }
+  }
+  std::string failures;
+  for (const auto& subsystem : subsystems_) {
+    auto updated = subsystem->update(known.group, config);
+    if (updated) continue;
+    if (!failures.empty()) failures += "; ";
+    failures += concat("Failed to update subsystem '", subsystem->controller(),
+                       "': ", updated.error().message);
+  }
+  if (!failures.empty()) co_return base::fail("Failed to update subsystems: " + failures);
+  co_return {};
+}
+
+Task<Status> CgroupsIsolator::isolate(const ContainerId& id, pid_t pid) {
+  const Owner* owner = nearest_owner(id);
+  if (owner == nullptr) co_return base::fail(concat("No cgroup is known for ", id.to_string()));
+  const bool own = owners_.contains(id);
+  for (const auto& subsystem : subsystems_) {
+    if (own) CO_TRY_VOID(subsystem->isolate(id, owner->config, pid));
+    CO_TRY_VOID(subsystem->hierarchy().attach(owner->group, pid));
+  }
+  co_return {};
+}
+
+std::optional<Task<Limitation>> CgroupsIsolator::watch(const ContainerId& id) {
+  auto at = owners_.find(id);
+  if (at == owners_.end()) return std::nullopt;
+  std::vector<Task<Limitation>> watches;
+  for (const auto& subsystem : subsystems_) {
+    if (auto watch = subsystem->watch(at->second.group)) watches.push_back(*std::move(watch));
+  }
+  if (watches.empty()) return std::nullopt;
+  return first_limitation(std::move(watches));
+}
+
+std::optional<Limitation> CgroupsIsolator::limitation_at_end(const ContainerId& id) {
+  auto at = owners_.find(id);
+  if (at == owners_.end()) return std::nullopt;
+  for (const auto& subsystem : subsystems_) {
+    if (auto limitation = subsystem->limitation_at_end(at->second.group)) return limitation;
+  }
+  return std::nullopt;
+}
+
+void CgroupsIsolator::usage(const ContainerId& id, mesos::v1::ResourceStatistics* statistics) {
+  auto at = owners_.find(id);
+  if (at == owners_.end()) return;
+  for (const auto& subsystem : subsystems_) subsystem->usage(at->second.group, statistics);
+}
+
+Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {
+  auto at = owners_.find(id);
+  if (at == owners_.end()) co_return {};
+  for (const auto& subsystem : subsystems_) {
+    CO_TRY_VOID(subsystem->hierarchy().remove(at->second.group));
+  }
+  owners_.erase(at);
+  co_return {};
+}
+
+Status CgroupsIsolator::recover(const ContainerId& id, const ContainerConfig& config) {
+  if (owns_groups(id, config)) owners_.emplace(id, Owner{config, id.to_path(kNestingSeparator)});
+  return {};
+}
+
+}  // namespace isolators

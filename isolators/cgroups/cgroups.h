@@ -1,0 +1,43 @@
+// The isolator behind all `cgroups/*` names (cgroup v1): places containers in groups of the chosen
+// controllers and lets each controller set its limits.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "isolators/cgroups/subsystem.h"
+
+namespace isolators {
+
+class CgroupsIsolator final : public Isolator {
+ public:
+  explicit CgroupsIsolator(std::vector<std::unique_ptr<Subsystem>> subsystems)
+      : subsystems_(std::move(subsystems)) {}
+  ~CgroupsIsolator() override;
+
+  std::string_view name() const override { return "cgroups"; }
+
+  base::Task<base::Status> prepare(const ContainerId& id, const ContainerConfig& config,
+                                   LaunchSpec* spec) override;
+  base::Task<base::Status> isolate(const ContainerId& id, pid_t pid) override;
+  std::optional<base::Task<Limitation>> watch(const ContainerId& id) override;
+  std::optional<Limitation> limitation_at_end(const ContainerId& id) override;
+  void usage(const ContainerId& id, mesos::v1::ResourceStatistics* statistics) override;
+  base::Task<base::Status> cleanup(const ContainerId& id) override;
+  base::Status recover(const ContainerId& id, const ContainerConfig& config) override;
+
+ private:
+  struct Owner {
+    ContainerConfig config;
+    std::string group;
+  };
+
+  // Whether the container has groups of its own; otherwise it lives in its nearest ancestor's.
+  static bool owns_groups(const ContainerId& id, const ContainerConfig& config);
+  const Owner* nearest_owner(ContainerId id) const;
+
+  std::vector<std::unique_ptr<Subsystem>> subsystems_;
+  std::map<ContainerId, Owner> owners_;
+};
+
+}  // namespace isolators

@@ -1,0 +1,33 @@
+// cpu: shares, and with CFS a hard quota. cpuacct: time used.
+#pragma once
+
+#include "isolators/cgroups/subsystem.h"
+
+namespace isolators {
+
+class CpuSubsystem final : public Subsystem {
+ public:
+  // With `enable_cfs` every container gets a hard quota; without, only those with a limit.
+  CpuSubsystem(base::CgroupHierarchy hierarchy, bool enable_cfs)
+      : Subsystem(std::move(hierarchy)), enable_cfs_(enable_cfs) {}
+
+  base::Status update(const std::string& group, const ContainerConfig& config) override;
+  void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
+
+ private:
+  const bool enable_cfs_;
+};
+
+class CpuacctSubsystem final : public Subsystem {
+ public:
+  // With `count_processes` the statistics also count processes and threads.
+  CpuacctSubsystem(base::CgroupHierarchy hierarchy, bool count_processes)
+      : Subsystem(std::move(hierarchy)), count_processes_(count_processes) {}
+
+  void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
+
+ private:
+  const bool count_processes_;
+};
+
+}  // namespace isolators

@@ -1,0 +1,169 @@
+#include "isolators/cgroups/memory.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "base/fd_watch.h"
+#include "base/files.h"
+#include "base/strings.h"
+#include "isolators/resources.h"
+
+namespace isolators {
+
+using base::concat;
+using base::Status;
+
+namespace {
+
+constexpr uint64_t kMegabyte = 1 << 20;
+
+// As in Apache Mesos: less than this no process can live on.
+constexpr uint64_t kMinMemory = 32 * kMegabyte;
+
+// What the kernel uses for "no limit" is this or more.
+constexpr uint64_t kUnlimited = uint64_t{1} << 62;
+
+struct Amounts {
+  uint64_t soft;
+  uint64_t hard;  // kUnlimited: none
+};
+
+base::Result<Amounts> amounts_of(const ContainerConfig& config) {
+  const auto mem = requested(config, "mem");
+  if (!mem) return base::fail(base::ErrorKind::kInvalid, "No memory resource given");
+  const auto megabytes = [](double value) {
+    return std::max(static_cast<uint64_t>(value) * kMegabyte, kMinMemory);
+  };
+  Amounts amounts{};
+  amounts.soft = std::max(static_cast<uint64_t>(*mem * kMegabyte), kMinMemory);
+  const auto limit = limited(config, "mem");
+  amounts.hard = !limit               ? amounts.soft
+                 : std::isinf(*limit) ? kUnlimited
+                                      : megabytes(*limit);
+  return amounts;
+}
+
+std::string limit_text(uint64_t bytes) { return bytes >= kUnlimited ? "-1" : concat(bytes); }
+
+uint64_t total_memory() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
+}
+
+// How often the OOM killer has killed in the group.
+uint64_t oom_kills(const base::CgroupHierarchy& hierarchy, const std::string& group) {
+  auto text = hierarchy.read(group, "memory.oom_control");
+  if (!text) return 0;
+  constexpr std::string_view kName = "oom_kill ";
+  for (std::string_view line : base::split(*text, '\n')) {
+    if (line.starts_with(kName)) {
+      return base::parse_number<uint64_t>(line.substr(kName.size())).value_or(0);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Status MemorySubsystem::update(const std::string& group, const ContainerConfig& config) {
+  TRY(const Amounts amounts, amounts_of(config));
+  TRY_VOID(hierarchy().write(group, "memory.soft_limit_in_bytes", concat(amounts.soft)));
+  TRY_VOID(hierarchy().write(group, "memory.limit_in_bytes", limit_text(amounts.hard)));
+  if (!limit_swap_) return {};
+  return hierarchy().write(group, "memory.memsw.limit_in_bytes", limit_text(amounts.hard));
+}
+
+Status MemorySubsystem::isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid) {
+  // Among containers that may use more than they asked for, the one that asked for least is to be
+  // killed first when the host runs out of memory.
+  TRY(const Amounts amounts, amounts_of(config));
+  if (!id.has_parent() || amounts.soft >= amounts.hard) return {};
+  const uint64_t adjustment = 1000 - std::min<uint64_t>(1000, 1000 * amounts.soft / total_memory());
+  return base::write_file(concat("/proc/", pid, "/oom_score_adj"), concat(adjustment));
+}
+
+void MemorySubsystem::usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) {
+  const auto number = [&](const char* file) { return hierarchy().read_number(group, file); };
+  if (auto value = number("memory.usage_in_bytes")) statistics->set_mem_total_bytes(*value);
+  if (auto value = number("memory.memsw.usage_in_bytes")) {
+    statistics->set_mem_total_memsw_bytes(*value);
+  }
+  if (auto value = number("memory.kmem.usage_in_bytes")) {
+    statistics->set_mem_kmem_usage_bytes(*value);
+  }
+  if (auto value = number("memory.kmem.tcp.usage_in_bytes")) {
+    statistics->set_mem_kmem_tcp_usage_bytes(*value);
+  }
+  auto stat = hierarchy().read(group, "memory.stat");
+  if (!stat) return;
+  for (std::string_view line : base::split(*stat, '\n')) {
+    const size_t blank = line.find(' ');
+    if (blank == std::string_view::npos) continue;
+    const auto value = base::parse_number<uint64_t>(line.substr(blank + 1));
+    if (!value) continue;
+    const std::string_view name = line.substr(0, blank);
+    if (name == "total_cache") {
+      statistics->set_mem_file_bytes(*value);
+      statistics->set_mem_cache_bytes(*value);
+    } else if (name == "total_rss") {
+      statistics->set_mem_anon_bytes(*value);
+      statistics->set_mem_rss_bytes(*value);
+    } else if (name == "total_mapped_file") {
+      statistics->set_mem_mapped_file_bytes(*value);
+    } else if (name == "total_swap") {
+      statistics->set_mem_swap_bytes(*value);
+    } else if (name == "total_unevictable") {
+      statistics->set_mem_unevictable_bytes(*value);
+    }
+  }
+}
+
+std::optional<base::Task<Limitation>> MemorySubsystem::watch(const std::string& group) {
+  base::Fd notification(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  auto control = hierarchy().open_file(group, "memory.oom_control", O_RDONLY);
+  if (!notification || !control) return std::nullopt;
+  auto armed = hierarchy().write(group, "cgroup.event_control",
+                                 concat(notification.get(), " ", control->get()));
+  // Without the notification limitation_at_end still tells, when the command has ended.
+  if (!armed) return std::nullopt;
+  return wait_for_oom(group, std::move(notification), *std::move(control));
+}
+
+base::Task<Limitation> MemorySubsystem::wait_for_oom(std::string group, base::Fd notification,
+                                                     base::Fd control) {
+  base::FdWatch watch(notification.get(), base::FdWatch::kRead);
+  while (true) {
+    uint64_t count;
+    if (::read(notification.get(), &count, sizeof(count)) != sizeof(count)) {
+      co_await watch.readable();
+    } else if (hierarchy().exists(group)) {  // the event also comes when the group is removed
+      control.reset();
+      co_return describe_oom(group);
+    }
+  }
+}
+
+std::optional<Limitation> MemorySubsystem::limitation_at_end(const std::string& group) {
+  if (oom_kills(hierarchy(), group) == 0) return std::nullopt;
+  return describe_oom(group);
+}
+
+Limitation MemorySubsystem::describe_oom(const std::string& group) {
+  const uint64_t limit = hierarchy().read_number(group, "memory.limit_in_bytes").value_or(0);
+  const uint64_t used = hierarchy().read_number(group, "memory.max_usage_in_bytes").value_or(0);
+  Limitation limitation;
+  limitation.reason = mesos::v1::TaskStatus::REASON_CONTAINER_LIMITATION_MEMORY;
+  limitation.message = concat("Memory limit exceeded: Requested: ", limit / kMegabyte,
+                              "MB Maximum Used: ", used / kMegabyte, "MB\n\nMEMORY STATISTICS: \n",
+                              hierarchy().read(group, "memory.stat").value_or(""), "\n");
+  limitation.resources.push_back(
+      make_scalar("mem", static_cast<double>(used) / static_cast<double>(kMegabyte)));
+  return limitation;
+}
+
+}  // namespace isolators

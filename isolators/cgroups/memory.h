@@ -1,0 +1,28 @@
+// memory: soft and hard limit; a container that the kernel's OOM killer has hit is a limitation.
+#pragma once
+
+#include "isolators/cgroups/subsystem.h"
+
+namespace isolators {
+
+class MemorySubsystem final : public Subsystem {
+ public:
+  // With `limit_swap` memory and swap together are held to the hard limit.
+  MemorySubsystem(base::CgroupHierarchy hierarchy, bool limit_swap)
+      : Subsystem(std::move(hierarchy)), limit_swap_(limit_swap) {}
+
+  base::Status update(const std::string& group, const ContainerConfig& config) override;
+  base::Status isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid) override;
+  void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
+  std::optional<base::Task<Limitation>> watch(const std::string& group) override;
+  std::optional<Limitation> limitation_at_end(const std::string& group) override;
+
+ private:
+  base::Task<Limitation> wait_for_oom(std::string group, base::Fd notification,
+                                      base::Fd control);
+  Limitation describe_oom(const std::string& group);
+
+  const bool limit_swap_;
+};
+
+}  // namespace isolators

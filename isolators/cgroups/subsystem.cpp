@@ -1,0 +1,17 @@
+#include "isolators/cgroups/subsystem.h"
+
+namespace isolators {
+
+base::Status Subsystem::update(const std::string&, const ContainerConfig&) { return {}; }
+
+base::Status Subsystem::isolate(const ContainerId&, const ContainerConfig&, pid_t) { return {}; }
+
+void Subsystem::usage(const std::string&, mesos::v1::ResourceStatistics*) {}
+
+std::optional<base::Task<Limitation>> Subsystem::watch(const std::string&) {
+  return std::nullopt;
+}
+
+std::optional<Limitation> Subsystem::limitation_at_end(const std::string&) { return std::nullopt; }
+
+}  // namespace isolators

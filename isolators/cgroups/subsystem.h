@@ -1,0 +1,36 @@
+// One cgroup v1 controller as the cgroups isolator uses it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/cgroup.h"
+#include "isolators/isolator.h"
+
+namespace isolators {
+
+class Subsystem {
+ public:
+  explicit Subsystem(base::CgroupHierarchy hierarchy) : hierarchy_(std::move(hierarchy)) {}
+  virtual ~Subsystem() = default;
+
+  const base::CgroupHierarchy& hierarchy() const { return hierarchy_; }
+  const std::string& controller() const { return hierarchy_.controller(); }
+
+  // Writes the limits that the request asks for into the group.
+  virtual base::Status update(const std::string& group, const ContainerConfig& config);
+
+  // The process is about to run in the group.
+  virtual base::Status isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid);
+
+  virtual void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics);
+
+  // See Isolator.
+  virtual std::optional<base::Task<Limitation>> watch(const std::string& group);
+  virtual std::optional<Limitation> limitation_at_end(const std::string& group);
+
+ private:
+  base::CgroupHierarchy hierarchy_;
+};
+
+}  // namespace isolators

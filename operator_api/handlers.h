@@ -1,0 +1,33 @@
+// The handlers of the calls, by subject.
+#pragma once
+
+#include "base/task.h"
+#include "operator_api/exchange.h"
+
+namespace operator_api {
+
+// introspection.cpp
+base::Task<void> get_health(Exchange& exchange);
+base::Task<void> get_version(Exchange& exchange);
+base::Task<void> get_flags(Exchange& exchange);
+base::Task<void> get_metrics(Exchange& exchange);
+base::Task<void> get_logging_level(Exchange& exchange);
+base::Task<void> set_logging_level(Exchange& exchange);
+base::Task<void> get_containers(Exchange& exchange);
+
+// container_calls.cpp
+base::Task<void> launch_container(Exchange& exchange);
+base::Task<void> launch_nested_container(Exchange& exchange);
+base::Task<void> wait_container(Exchange& exchange);
+base::Task<void> wait_nested_container(Exchange& exchange);
+base::Task<void> kill_container(Exchange& exchange);
+base::Task<void> kill_nested_container(Exchange& exchange);
+base::Task<void> remove_container(Exchange& exchange);
+base::Task<void> remove_nested_container(Exchange& exchange);
+
+// stream_calls.cpp
+base::Task<void> launch_nested_container_session(Exchange& exchange);
+base::Task<void> attach_container_input(Exchange& exchange);
+base::Task<void> attach_container_output(Exchange& exchange);
+
+}  // namespace operator_api

@@ -1,0 +1,81 @@
+// What the agent tells of itself.
+
+#include "agent/metrics.h"
+#include "agent/version.h"
+#include "operator_api/handlers.h"
+
+namespace operator_api {
+
+using base::Task;
+using mesos::v1::agent::Response;
+
+Task<void> get_health(Exchange& exchange) {
+  Response response;
+  response.set_type(Response::GET_HEALTH);
+  response.mutable_get_health()->set_healthy(true);
+  co_await exchange.reply(response);
+}
+
+Task<void> get_version(Exchange& exchange) {
+  Response response;
+  response.set_type(Response::GET_VERSION);
+  *response.mutable_get_version()->mutable_version_info() = agent::version_info();
+  co_await exchange.reply(response);
+}
+
+Task<void> get_flags(Exchange& exchange) {
+  Response response;
+  response.set_type(Response::GET_FLAGS);
+  for (auto& [name, value] : agent::flag_values(exchange.agent.flags)) {
+    auto* flag = response.mutable_get_flags()->add_flags();
+    flag->set_name(name);
+    flag->set_value(value);
+  }
+  co_await exchange.reply(response);
+}
+
+// Every metric is read on the spot, so the call's time limit cannot run out.
+Task<void> get_metrics(Exchange& exchange) {
+  Response response;
+  response.set_type(Response::GET_METRICS);
+  auto* metrics = response.mutable_get_metrics();
+  for (const auto& [name, value] : agent::collect_metrics(exchange.agent)) {
+    auto* metric = metrics->add_metrics();
+    metric->set_name(std::string(name));
+    metric->set_value(value);
+  }
+  co_await exchange.reply(response);
+}
+
+Task<void> get_logging_level(Exchange& exchange) {
+  Response response;
+  response.set_type(Response::GET_LOGGING_LEVEL);
+  response.mutable_get_logging_level()->set_level(exchange.agent.logging_level.get());
+  co_await exchange.reply(response);
+}
+
+Task<void> set_logging_level(Exchange& exchange) {
+  const auto& wanted = exchange.call.set_logging_level();
+  exchange.agent.logging_level.set(wanted.level(),
+                                   std::chrono::nanoseconds(wanted.duration().nanoseconds()));
+  co_await exchange.reply(200);
+}
+
+// Containers that are still launching or being destroyed are shown as well, with what is known of
+// them.
+Task<void> get_containers(Exchange& exchange) {
+  const auto& wanted = exchange.call.get_containers();
+  Response response;
+  response.set_type(Response::GET_CONTAINERS);
+  auto* list = response.mutable_get_containers();
+  for (const auto& [id, container] : exchange.agent.containers.containers()) {
+    if (!(id.has_parent() ? wanted.show_nested() : wanted.show_standalone())) continue;
+    auto* entry = list->add_containers();
+    *entry->mutable_container_id() = id.to_message();
+    *entry->mutable_container_status() = container->status();
+    *entry->mutable_resource_statistics() = container->usage();
+  }
+  co_await exchange.reply(response);
+}
+
+}  // namespace operator_api

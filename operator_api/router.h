@@ -1,0 +1,14 @@
+// From a request's path to what serves it.
+#pragma once
+
+#include "agent/agent.h"
+#include "base/task.h"
+#include "http/server.h"
+
+namespace operator_api {
+
+// Serves every request to the agent. Paths are those of Apache Mesos: with or without the component
+// /slave(1) in front, and a handler serves everything below its own path as well.
+http::Handler make_handler(agent::Agent& agent);
+
+}  // namespace operator_api

@@ -1,0 +1,172 @@
+// mesos-agent: reads the flags, wires the parts together, runs.
+
+#include <glog/logging.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "agent/agent.h"
+#include "agent/flags.h"
+#include "agent/logging.h"
+#include "agent/resources.h"
+#include "agent/version.h"
+#include "base/event_loop.h"
+#include "base/files.h"
+#include "base/scope.h"
+#include "base/stream.h"
+#include "base/strings.h"
+#include "http/server.h"
+#include "isolators/registry.h"
+#include "operator_api/router.h"
+
+namespace {
+
+using base::concat;
+using base::Result;
+using base::Status;
+using base::Task;
+
+constexpr int kBacklog = 1024;
+
+// --- Setting up ---
+
+Result<agent::Flags> read_flags(int argc, char** argv) {
+  TRY(agent::Flags flags, agent::load_flags(argc, argv, environ));
+  if (flags.help || flags.version) return flags;
+  if (!flags.launcher_dir) {
+    std::error_code ignored;
+    flags.launcher_dir = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  }
+  flags.work_dir = std::filesystem::absolute(flags.work_dir).lexically_normal();
+  flags.runtime_dir = std::filesystem::absolute(flags.runtime_dir).lexically_normal();
+  if (flags.containerizers != std::vector<std::string>{"mesos"}) {
+    return base::fail("--containerizers: this agent has only the containerizer 'mesos'");
+  }
+  return flags;
+}
+
+Result<containerizer::Services> make_services(const agent::Flags& flags) {
+  containerizer::Options options;
+  options.work_dir = flags.work_dir;
+  options.runtime_dir = flags.runtime_dir;
+  options.launcher_dir = *flags.launcher_dir;
+  options.switch_user = flags.switch_user;
+  options.cpu_limits_enforced = flags.cgroups_enable_cfs;
+  options.heartbeat_interval = flags.http_heartbeat_interval;
+  options.replay_size = flags.io_switchboard_replay_size;
+  options.all_attachable = flags.io_switchboard_all_containers;
+  options.termination_retention = flags.termination_retention;
+  options.termination_retention_count = flags.termination_retention_count;
+
+  TRY(auto helper, containerizer::HelperImage::load(
+                       base::join_path(options.launcher_dir, "mesos-containerizer")));
+  const bool is_linux = flags.launcher == "linux";
+  std::unique_ptr<containerizer::Launcher> launcher;
+  if (is_linux) {
+    TRY(launcher, containerizer::make_linux_launcher(std::move(helper), flags.cgroups_root,
+                                                     flags.cgroups_destroy_timeout));
+  } else {
+    launcher = containerizer::make_posix_launcher(std::move(helper));
+  }
+  isolators::IsolatorOptions isolation;
+  isolation.names = flags.isolation;
+  isolation.linux_launcher = is_linux;
+  isolation.cgroups_root = flags.cgroups_root;
+  isolation.cgroups_enable_cfs = flags.cgroups_enable_cfs;
+  isolation.cgroups_limit_swap = flags.cgroups_limit_swap;
+  isolation.cgroups_count_processes = flags.cgroups_cpu_enable_pids_and_tids_count;
+  isolation.disallow_sharing_agent_pid_namespace = flags.disallow_sharing_agent_pid_namespace;
+  TRY(auto isolators, isolators::make_isolators(isolation));
+  containerizer::RuntimePaths paths(options.runtime_dir);
+  return containerizer::Services{std::move(options), std::move(paths), std::move(launcher),
+                                 std::move(isolators)};
+}
+
+// Each container needs a few descriptors; the usual soft limit of 1,024 would end at some hundred.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// --- Running ---
+
+// Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
+Status serve(agent::Agent& agent, base::EventLoop& loop) {
+  const std::string ip = agent.flags.ip.value_or("0.0.0.0");
+  TRY(base::Fd listener, base::listen_tcp(ip, agent.flags.port, kBacklog));
+  const auto started = std::chrono::steady_clock::now();
+  TRY_VOID(agent.containers.recover());
+  agent.recovery_time = std::chrono::steady_clock::now() - started;
+  LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0) << " with "
+            << agent.containers.containers().size() << " recovered containers";
+
+  base::Scope scope;
+  http::Server server(operator_api::make_handler(agent));
+  scope.spawn([](http::Server& to_serve, base::Fd fd) -> Task<void> {
+    auto served = co_await to_serve.serve(std::move(fd));
+    LOG(FATAL) << served.error().message;
+  }(server, std::move(listener)));
+
+  const auto stop = [](evutil_socket_t, short, void* self) {
+    static_cast<base::EventLoop*>(self)->stop();
+  };
+  event* on_terminate = evsignal_new(loop.base(), SIGTERM, stop, &loop);
+  event* on_interrupt = evsignal_new(loop.base(), SIGINT, stop, &loop);
+  event_add(on_terminate, nullptr);
+  event_add(on_interrupt, nullptr);
+  loop.run();
+  event_free(on_terminate);
+  event_free(on_interrupt);
+  LOG(INFO) << "Stopping; containers go on";
+  return {};
+}
+
+Status run(agent::Flags flags) {
+  TRY_VOID(base::make_directories(flags.work_dir));
+  TRY_VOID(base::make_directories(flags.runtime_dir));
+  TRY(auto resources, agent::load_resources(flags));
+  base::EventLoop loop;
+  TRY(auto services, make_services(flags));
+  agent::Agent agent(std::move(flags), std::move(resources), std::move(services));
+  return serve(agent, loop);
+}
+
+int fail_start(const base::Error& error) {
+  std::fprintf(stderr, "mesos-agent: %s\n", error.message.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto flags = read_flags(argc, argv);
+  if (!flags) return fail_start(flags.error());
+  if (flags->help) {
+    std::fputs(agent::flags_help(argv[0]).c_str(), stdout);
+    return 0;
+  }
+  if (flags->version) {
+    std::puts(agent::version_text().c_str());
+    return 0;
+  }
+  if (auto published = agent::publish_flags(*flags); !published) {
+    return fail_start(published.error());
+  }
+  if (auto configured = agent::configure_logging(*flags); !configured) {
+    return fail_start(configured.error());
+  }
+  google::InitGoogleLogging(argv[0]);
+  signal(SIGPIPE, SIG_IGN);
+  // While a container is being started, its process shares our memory for a moment: nobody in the
+  // container may look into it (CVE-2016-9962).
+  prctl(PR_SET_DUMPABLE, 0);
+  raise_descriptor_limit();
+  auto ended = run(*std::move(flags));
+  return ended ? 0 : fail_start(ended.error());
+}

@@ -1,0 +1,566 @@
+"""Agents that crash, stop and start again: containers, their statuses and their streams survive."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attach
+from attach import attach_output, session, tty, write_input
+from harness import (JSON, Agent, OwnAgentTestCase, argv, eventually, pid_gone, resources, shell,
+                     unique)
+from rawhttp import TIMEOUT_FACTOR
+from wire import Message, to_json
+
+ATTACHABLE = {"MESOS_CONTAINER_ATTACHABLE": "true"}
+ROUNDS = 8
+
+
+def kinds_of_restart(agent: Agent) -> dict[str, Callable[[], None]]:
+    def stop_and_start() -> None:
+        agent.stop()
+        agent.start()
+
+    return {"kill -9": agent.restart, "SIGTERM": stop_and_start}
+
+
+class Restart(OwnAgentTestCase):
+    def test_running_containers_stay(self) -> None:
+        for how in ("kill -9", "SIGTERM"):
+            with self.subTest(how=how):
+                agent = self.new_agent()
+                paths = [("root",), ("root", "a"), ("root", "a", "b"), ("other",)]
+                for path in paths:
+                    agent.launch(*path, command=shell("sleep 100000"))
+                pids = {path: agent.pids(*path) for path in paths}
+                kinds_of_restart(agent)[how]()
+                self.assertEqual(set(paths), agent.containers())
+                self.assertEqual(pids, {path: agent.pids(*path) for path in paths})
+                for path in paths:
+                    agent.launch(*path, command=shell("exit 1"), status=202)
+                entries = agent.container_entries()
+                for entry in entries:
+                    self.assertIn(entry["container_status"]["executor_pid"],
+                                  set().union(*pids.values()))
+                    self.assertIn("resource_statistics", entry)
+                agent.launch("root", "a", "c", command=shell("exit 3"))
+                self.assertEqual(3 << 8, agent.wait("root", "a", "c")["exit_status"])
+                self.assert_status(200, agent.kill("root", "a", "b", signal=15))
+                self.assertEqual(15, agent.wait("root", "a", "b")["exit_status"])
+                self.assert_status(200, agent.kill("root"))
+                self.assertEqual(9, agent.wait("root")["exit_status"])
+                self.assertEqual({("other",)}, agent.containers())
+                agent.kill("other")
+                agent.wait("other")
+                agent.assert_nothing_left()
+
+    def test_several_restarts_in_a_row(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        for i in range(5):
+            agent.launch("root", f"c{i}", command=shell(f"sleep {0.2 * i}; exit {i + 1}"))
+            agent.restart()
+        for i in range(5):
+            self.assertEqual(i + 1 << 8, agent.wait("root", f"c{i}")["exit_status"])
+
+    def test_status_of_what_ended_meanwhile(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        endings: list[tuple[tuple[str, ...], str, int]] = [
+            (("alone",), "exit 5", 5 << 8), (("killed",), "kill -KILL $$", 9),
+            (("root", "child"), "exit 6", 6 << 8), (("root", "term"), "kill -TERM $$", 15),
+            (("root", "fine"), "true", 0)]
+        for path, ending, _ in endings:
+            agent.launch(*path, command=shell(f"sleep 0.7; {ending}"))
+        pids = set().union(*(agent.pids(*path) for path, _, _ in endings))
+        agent.kill9()
+        eventually(lambda: all(pid_gone(pid) for pid in pids), "the containers have ended")
+        agent.start()
+        for path, _, status in endings:
+            with self.subTest(path=path):
+                self.assertEqual({"exit_status": status}, agent.wait(*path))
+        self.assertEqual({("root",)}, agent.containers())
+
+    def test_status_of_what_ended_before(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        for path, code in ((("root", "c"), 7), (("alone",), 8)):
+            agent.run(*path, command=shell(f"exit {code}"))
+        for how in kinds_of_restart(agent).values():
+            how()
+            self.assertEqual(7 << 8, agent.wait("root", "c")["exit_status"])
+            self.assertEqual(8 << 8, agent.wait("alone")["exit_status"])
+        self.assert_status(200, agent.remove("root", "c"))
+        self.assert_status(200, agent.remove("alone"))
+        agent.restart()
+        self.assert_status(404, agent.try_wait("root", "c"))
+        self.assert_status(404, agent.try_wait("alone"))
+
+    def test_root_that_ended_meanwhile_takes_its_tree_along(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 0.7; exit 4"))
+        agent.launch("root", "child", command=shell("sleep 100000"))
+        child = agent.pids("root", "child")
+        agent.kill9()
+        time.sleep(1.2)
+        agent.start()
+        self.assertEqual(4 << 8, agent.wait("root")["exit_status"])
+        eventually(lambda: not agent.containers(), "the tree is gone")
+        self.assertTrue(all(pid_gone(pid) for pid in child))
+        agent.assert_nothing_left()
+
+    def test_init_killed_meanwhile(self) -> None:
+        """Killed from outside with no status written: reported as killed."""
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        agent.launch("root", "c", command=shell("sleep 100000"))
+        pid = next(e["container_status"]["executor_pid"] for e in agent.container_entries()
+                   if e["container_id"]["value"] == "c")
+        agent.kill9()
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: pid_gone(pid), "the init is dead")
+        agent.start()
+        self.assertEqual(9, agent.wait("root", "c")["exit_status"])
+
+    def test_out_of_memory_after_a_restart(self) -> None:
+        """Limits are watched again."""
+        agent = self.new_agent()
+        agent.launch("hog", resources=resources(cpus=1, mem=32), command=shell(
+            "while ! test -e go; do sleep 0.05; done; exec tail /dev/zero"))
+        agent.restart()
+        (agent.sandbox("hog") / "go").touch()
+        termination = agent.wait("hog")
+        self.assertEqual("REASON_CONTAINER_LIMITATION_MEMORY", termination.get("reason"),
+                         termination)
+
+    def test_waiters_are_cut_and_may_come_again(self) -> None:
+        agent = self.new_agent()
+        agent.launch("c", command=shell("sleep 1.5; exit 2"))
+        connection = agent.connect()
+        connection.send_request("POST", "/api/v1", {"Content-Type": JSON},
+                                to_json(agent.wait_call("c")))
+        agent.restart()
+        self.assertTrue(connection.ended())
+        connection.close()
+        self.assertEqual(2 << 8, agent.wait("c")["exit_status"])
+
+    def test_recover_cleanup(self) -> None:
+        """--recover=cleanup ends all containers of an earlier run, and then the agent."""
+        agent = self.new_agent()
+        for path in (("root",), ("root", "child"), ("other",)):
+            agent.launch(*path, command=shell("trap '' TERM; sleep 100000"))
+        pids = agent.pids("root") | agent.pids("other")
+        agent.kill9()
+        agent.flags["recover"] = "cleanup"
+        agent.start(wait=False)
+        self.assertEqual(0, agent.join())
+        self.assertTrue(all(map(pid_gone, pids)))
+        agent.flags["recover"] = "reconnect"
+        agent.start()
+        self.assertEqual(set(), agent.containers())
+        agent.assert_nothing_left()
+
+    def test_starts_quickly_with_many_containers(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"), resources=resources(cpus=1, mem=512))
+        for i in range(100):
+            agent.launch("root", f"c{i}", command=argv("sleep", "100000"))
+        agent.kill9()
+        start = time.monotonic()
+        agent.start()
+        self.assertLess(time.monotonic() - start, 2 * TIMEOUT_FACTOR)
+        self.assertEqual(101, len(agent.containers()))
+
+    def test_503_or_200_while_it_recovers(self) -> None:
+        """No call is answered before recovery is over, except with 503."""
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        for i in range(30):
+            agent.launch("root", f"c{i}", command=argv("sleep", "100000"))
+        agent.kill9()
+        agent.start(wait=False)
+        call = {"type": "GET_CONTAINERS", "get_containers": {"show_nested": True}}
+
+        def answered() -> Message | None:
+            agent.check_alive()
+            try:
+                reply = agent.call(call)
+            except ConnectionError:
+                return None
+            if reply.status == 503:
+                self.assertEqual("Agent has not finished recovery", reply.text)
+                return None
+            self.assertEqual(200, reply.status)
+            return reply.message
+
+        message = eventually(answered, "an answer")
+        self.assertEqual(30, len(message["get_containers"]["containers"]))
+
+
+class Streams(OwnAgentTestCase):
+    def test_sessions_end(self) -> None:
+        """As with Mesos, a session's container goes when the agent has restarted."""
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        output = session(agent, "root", "c", command=shell("echo ready; sleep 100000"))
+        terminal = session(agent, "root", "t", command=shell("echo ready; sleep 100000"),
+                           container=tty())
+        output.read_until(b"ready\n")
+        terminal.read_until(b"ready")
+        pids = agent.pids("root", "c") | agent.pids("root", "t")
+        agent.restart()
+        eventually(lambda: agent.containers() == {("root",)}, "the sessions are gone")
+        self.assertTrue(all(pid_gone(pid) for pid in pids))
+        for stream in (output, terminal):
+            stream.close()
+        agent.kill("root")
+        agent.wait("root")
+        agent.assert_nothing_left()
+
+    def test_attached_containers_go_on(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        for path, container in ((("plain",), None), (("root", "tty"), tty(20, 60))):
+            agent.launch(*path, container=container, command=shell(
+                "while read line; do echo got $line; done; exit 3", **ATTACHABLE))
+            before = attach_output(agent, *path)
+            write_input(agent, *path, data=b"one\n", eof=False)
+            before.read_until(b"got one")
+            agent.restart()
+            with attach_output(agent, *path) as after:
+                self.assertEqual(200, write_input(agent, *path, data=b"two\n",
+                                                  eof=False).status)
+                after.read_until(b"got two")
+                last = b"\x04" if container else b""
+                self.assertEqual(200, write_input(agent, *path, data=last).status)
+                after.read_to_end()
+            before.close()
+            self.assertEqual(3 << 8, agent.wait(*path)["exit_status"])
+            text = agent.output(*path).replace("\r\n", "\n")
+            self.assertIn("got one\n", text)
+            self.assertIn("got two\n", text)
+
+    def test_output_while_the_agent_is_down(self) -> None:
+        """No byte of output is lost, and the container does not wait for the agent."""
+        agent = self.new_agent()
+        agent.launch("c", command=shell("seq 1 300000; echo end; exit 2", **ATTACHABLE))
+        agent.kill9()
+        eventually(lambda: agent.output("c").endswith("300000\nend\n"), "it has run to its end")
+        agent.start()
+        self.assertEqual(2 << 8, agent.wait("c")["exit_status"])
+        expected = "".join(f"{i}\n" for i in range(1, 300001)) + "end\n"
+        self.assertEqual(expected, agent.output("c"))
+
+    def test_writer_cut_by_the_crash(self) -> None:
+        agent = self.new_agent()
+        agent.launch("c", command=argv("cat", **ATTACHABLE))
+        with attach.Input(agent, "c") as stream:
+            stream.stdin(b"one\n")
+            eventually(lambda: agent.output("c") == "one\n", "it was written")
+            agent.restart()
+        start = time.monotonic()
+        eventually(lambda: write_input(agent, "c", data=b"two\n").status == 200,
+                   "the next writer is accepted")
+        self.assertEqual(0, agent.wait("c")["exit_status"])
+        self.assertLess(time.monotonic() - start, 10 * TIMEOUT_FACTOR, "no wait for an old reply")
+        self.assertEqual("one\ntwo\n", agent.output("c"))
+
+
+class Bursts(OwnAgentTestCase):
+    """kill -9 at any moment of many launches: nothing is lost, nothing leaks."""
+
+    def burst(self, agent: Agent, sessions: bool, delay: float) -> dict[tuple[str, ...], str]:
+        """Launch from four threads until the agent dies; what was answered, by path."""
+        answers: dict[tuple[str, ...], str] = {}
+
+        def launches(number: int) -> None:
+            while True:
+                top = number % 2 == 0
+                path = (unique("burst"),) if top else ("root", unique("burst"))
+                answers[path] = "none"
+                try:
+                    if sessions and not top:
+                        with session(agent, *path, command=shell("sleep 100000")):
+                            answers[path] = "session"
+                    else:
+                        long = random.random() < 0.5
+                        agent.launch(*path, command=argv(*(("sleep", "100000") if long
+                                                           else ("true",))))
+                        answers[path] = "running" if long else "short"
+                except (OSError, AssertionError):
+                    return
+
+        threads = [threading.Thread(target=launches, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(delay)
+        agent.kill9()
+        for thread in threads:
+            thread.join()
+        return answers
+
+    def check(self, agent: Agent, answers: dict[tuple[str, ...], str]) -> None:
+        known = agent.containers()
+        for path, answer in answers.items():
+            reply = None if path in known else agent.try_wait(*path)
+            if answer == "running":
+                self.assertIn(path, known, "answered with 200, and forgotten")
+            elif answer == "short":
+                if reply is not None:
+                    self.assertEqual(200, reply.status, f"{path}: {reply}")
+            elif answer == "session" and reply is not None:
+                self.assertIn(reply.status, (200, 404))
+        for path in known:
+            if path != ("root",):
+                self.assert_status(200, agent.kill(*path))
+        eventually(lambda: agent.containers() == {("root",)}, "all others are gone")
+
+    def rounds(self, sessions: bool) -> None:
+        agent = self.new_agent({"termination_retention_count": "100000"})
+        agent.launch("root", command=shell("sleep 100000"), resources=resources(cpus=1, mem=512))
+        for i in range(ROUNDS):
+            with self.subTest(round=i):
+                answers = self.burst(agent, sessions, 0.02 + 0.05 * i * TIMEOUT_FACTOR)
+                agent.start()
+                self.check(agent, answers)
+        agent.kill("root")
+        agent.wait("root")
+        agent.assert_nothing_left()
+
+    def test_launches(self) -> None:
+        self.rounds(sessions=False)
+
+    def test_sessions(self) -> None:
+        self.rounds(sessions=True)
+
+    def test_destroys(self) -> None:
+        """kill -9 while trees are being destroyed: the destruction is finished after the start."""
+        agent = self.new_agent()
+        for i in range(ROUNDS):
+            roots = [unique("doomed") for _ in range(5)]
+            for root in roots:
+                agent.launch(root, command=shell("sleep 100000"))
+                for _ in range(4):
+                    agent.launch(root, unique(), command=shell("sleep 100000"))
+            for root in roots:
+                agent.kill(root)
+            time.sleep(0.002 * i)
+            agent.restart()
+            for root in roots:
+                self.assertEqual(9, agent.wait(root)["exit_status"])
+            eventually(lambda: not agent.containers(), "all trees are gone")
+        agent.assert_nothing_left()
+
+
+class Damage(OwnAgentTestCase):
+    """Checkpoints that are empty, garbled, missing, stale or foreign never stop an agent."""
+
+    def checkpoints(self, agent: Agent) -> list[Path]:
+        """Files in the runtime directory, relative to it, without sockets and devices."""
+        return sorted(p.relative_to(agent.runtime_dir)
+                      for p in agent.runtime_dir.rglob("*") if p.is_file() and not p.is_symlink())
+
+    def damage(self, how: str) -> None:
+        """Damage each file of one tree's checkpoints in turn; another tree must be unharmed."""
+        agent = self.new_agent()
+        agent.launch("intact", command=shell("sleep 100000"))
+        agent.launch("intact", "child", command=shell("sleep 100000"))
+        done: set[str] = set()
+        for number in range(100):
+            root = f"damaged-{number}"
+            agent.launch(root, command=shell("sleep 100000"))
+            agent.launch(root, "child", command=shell("sleep 100000", **ATTACHABLE))
+            agent.run(root, "ended", command=shell("exit 3"))
+            files = {str(p).replace(root, "ROOT"): p for p in self.checkpoints(agent)
+                     if root in str(p)}
+            todo = sorted(set(files) - done)
+            if not todo:
+                break
+            done.add(todo[0])
+            with self.subTest(how=how, file=todo[0]):
+                pids = agent.pids(root)
+                agent.kill9()
+                file = agent.runtime_dir / files[todo[0]]
+                if how == "missing":
+                    file.unlink()
+                else:
+                    file.write_bytes(b"" if how == "empty" else os.urandom(64))
+                agent.start()
+                self.assertLessEqual({("intact",), ("intact", "child")}, agent.containers())
+                agent.launch("intact", unique(), command=argv("true"))
+                for path in sorted(agent.containers()):
+                    if path[0] == root:
+                        self.assertIn(agent.kill(*path).status, (200, 404))
+                eventually(lambda r=root: all(p[0] != r for p in agent.containers()),
+                           "the damaged tree is gone")
+                eventually(lambda p=pids: all(map(pid_gone, p)), "its processes are gone")
+                self.assertEqual(set(), agent.pids(root))
+        self.assertTrue(done, "no checkpoints found: where are they?")
+        agent.kill("intact")
+        agent.wait("intact")
+        agent.assert_nothing_left()
+
+    def test_empty_files(self) -> None:
+        self.damage("empty")
+
+    def test_garbled_files(self) -> None:
+        self.damage("garbled")
+
+    def test_missing_files(self) -> None:
+        self.damage("missing")
+
+    def test_strangers_in_the_runtime_directory(self) -> None:
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        containers = agent.runtime_dir / "containers"
+        self.assertTrue(containers.is_dir())
+        agent.kill9()
+        (containers / "stray-file").write_text("x")
+        (containers / "empty-directory").mkdir()
+        (containers / "nested" / "containers" / "deep").mkdir(parents=True)
+        (containers / "root" / "containers").mkdir(exist_ok=True)
+        (containers / "root" / "containers" / "stray-file").write_text("x")
+        agent.start()
+        self.assertEqual({("root",)}, agent.containers())
+        for name in ("stray-file", "empty-directory", "nested"):
+            self.assertIn(agent.try_wait(name).status, (200, 404))
+
+    def test_stale_pids_after_a_reboot(self) -> None:
+        """Another boot id: what the checkpoints name is gone, whoever has its pids now."""
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        agent.launch("root", "child", command=shell("sleep 100000"))
+        agent.run("ended", command=shell("exit 3"))
+        boot_ids = [p for d in (agent.work_dir, agent.runtime_dir) for p in d.rglob("boot_id")]
+        self.assertTrue(boot_ids, "no boot id is kept")
+        pids = agent.pids("root")
+        agent.kill9()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: all(map(pid_gone, pids)), "as after a reboot")
+        innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        self.addCleanup(innocent.wait)
+        self.addCleanup(innocent.kill)
+        for file in boot_ids:
+            file.write_text("00000000-0000-0000-0000-000000000000")
+        for file in agent.runtime_dir.rglob("*"):
+            if file.is_file() and file.name in ("pid", "forked.pid"):
+                file.write_text(str(innocent.pid))
+        agent.start()
+        self.assertEqual(set(), agent.containers())
+        for path in (("root",), ("root", "child")):
+            reply = agent.try_wait(*path)
+            self.assertIn(reply.status, (200, 404), str(reply))
+        self.assertIsNone(innocent.poll(), "the agent killed a process that is not its own")
+        agent.launch("root", command=shell("exit 1"))
+        self.assertEqual(1 << 8, agent.wait("root")["exit_status"])
+        agent.assert_nothing_left()
+
+    def test_reused_pid_without_a_reboot(self) -> None:
+        """The pid of a container that ended meanwhile belongs to somebody else now."""
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        pids = agent.pids("root")
+        agent.kill9()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: all(map(pid_gone, pids)), "the container is dead")
+        innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        self.addCleanup(innocent.wait)
+        self.addCleanup(innocent.kill)
+        for file in agent.runtime_dir.rglob("pid"):
+            if file.is_file() and file.read_text().strip() in map(str, pids):
+                file.write_text(str(innocent.pid))
+        agent.start()
+        eventually(lambda: not agent.containers() or agent.kill("root").status == 404,
+                   "the container is known as ended, or can be ended")
+        time.sleep(0.3)
+        self.assertIsNone(innocent.poll(), "the agent killed a process that is not its own")
+
+    def test_empty_and_garbled_work_directory(self) -> None:
+        """Files of the work directory's meta part, after an unclean shutdown of the host."""
+        for content in (b"", os.urandom(64)):
+            agent = self.new_agent()
+            agent.launch("root", command=shell("sleep 100000"))
+            agent.kill9()
+            for file in (agent.work_dir / "meta").rglob("*"):
+                if file.is_file() and not file.is_symlink():
+                    file.write_bytes(content)
+            agent.start()
+            self.assertLessEqual(agent.containers(), {("root",)})
+
+    def test_unwritable_leftovers_of_interrupted_writes(self) -> None:
+        """Temporary files of a write that a crash cut off are no harm."""
+        agent = self.new_agent()
+        agent.launch("root", command=shell("sleep 100000"))
+        agent.kill9()
+        directory = agent.runtime_dir / "containers" / "root"
+        for name in ("pid.tmp", "config.XXXXXX", ".status.tmp", "termination.AbC123"):
+            (directory / name).write_bytes(b"\0\1")
+        agent.start()
+        self.assertEqual({("root",)}, agent.containers())
+        agent.kill("root")
+        self.assertEqual(9, agent.wait("root")["exit_status"])
+
+
+class Neighbours(OwnAgentTestCase):
+    def test_two_agents_with_one_cgroup_root(self) -> None:
+        """A starting agent does not touch another's containers (MESOS-9960)."""
+        first = self.new_agent()
+        first.launch("mine", command=shell("sleep 100000"))
+        pids = first.pids("mine")
+        second = self.new_agent(cgroups_root=first.cgroups_root)
+        second.launch("theirs", command=shell("sleep 100000"))
+        second.restart()
+        self.assertFalse(any(map(pid_gone, pids)))
+        self.assertEqual({("mine",)}, first.containers())
+        self.assertEqual({("theirs",)}, second.containers())
+        first.restart()
+        self.assertEqual({("mine",)}, first.containers())
+        self.assertEqual({("theirs",)}, second.containers())
+        for agent, name in ((first, "mine"), (second, "theirs")):
+            agent.kill(name)
+            self.assertEqual(9, agent.wait(name)["exit_status"])
+
+    def test_orphans_of_its_own_are_cleaned(self) -> None:
+        """Cgroups with processes whose checkpoints are gone end with the next start."""
+        agent = self.new_agent()
+        agent.launch("lost", command=shell("sleep 100000"))
+        agent.launch("kept", command=shell("sleep 100000"))
+        pids = agent.pids("lost")
+        agent.kill9()
+        subprocess.run(["rm", "-rf", str(agent.runtime_dir / "containers" / "lost")], check=True)
+        agent.start()
+        self.assertEqual({("kept",)}, agent.containers())
+        eventually(lambda: all(map(pid_gone, pids)), "the orphan is killed")
+        agent.kill("kept")
+        agent.wait("kept")
+        agent.assert_nothing_left()
+
+
+class PosixRecovery(OwnAgentTestCase):
+    FLAGS = {"launcher": "posix", "isolation": "posix/cpu,posix/mem", "cgroups_root": None}
+
+    def test_running_and_ended(self) -> None:
+        agent = self.new_agent(dict(self.FLAGS))
+        agent.launch("root", command=shell("sleep 100000"))
+        agent.launch("root", "child", command=shell("sleep 0.5; exit 6"))
+        agent.kill9()
+        time.sleep(1)
+        agent.start()
+        self.assertEqual(6 << 8, agent.wait("root", "child")["exit_status"])
+        self.assertEqual({("root",)}, agent.containers())
+        self.assert_status(200, agent.kill("root"))
+        self.assertEqual(9, agent.wait("root")["exit_status"])
+        agent.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    import run
+    run.main([__file__])
