@@ -12,8 +12,7 @@
 namespace agent {
 
 struct Agent {
-  Agent(Flags flags_, std::vector<mesos::v1::Resource> resources_,
-        containerizer::Services services)
+  Agent(Flags flags_, std::vector<mesos::v1::Resource> resources_, containerizer::Services services)
       : flags(std::move(flags_)),
         resources(std::move(resources_)),
         containers(std::move(services)) {}

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <optional>
 
-
 namespace agent {
 
 namespace {
@@ -54,7 +53,9 @@ constexpr Metric kMetrics[] = {
        return static_cast<double>(agent.containers.destroy_errors());
      }},
     {"slave/container_launch_errors",
-     [](const Agent& agent) -> Value { return static_cast<double>(agent.container_launch_errors); }},
+     [](const Agent& agent) -> Value {
+       return static_cast<double>(agent.container_launch_errors);
+     }},
     {"slave/cpus_percent", none},
     {"slave/cpus_revocable_percent", none},
     {"slave/cpus_revocable_total", none},

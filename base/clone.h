@@ -21,8 +21,8 @@ struct CloneRequest {
   // afterwards, and ends by execve or by returning its exit code. It runs with all signals blocked.
   int (*run)(void* argument) = nullptr;
   void* argument = nullptr;
-  // Which of the kCloneStacks stacks the child uses: a child that clones in turn gives its own child
-  // another one.
+  // Which of the kCloneStacks stacks the child uses: a child that clones in turn gives its own
+  // child another one.
   int stack = 0;
 };
 

@@ -1,5 +1,5 @@
-// The files under a container's runtime directory: one length-prefixed protobuf record each (32 bit,
-// host byte order, as Apache Mesos writes its checkpoints). They are replaced as a whole, so a
+// The files under a container's runtime directory: one length-prefixed protobuf record each (32
+// bit, host byte order, as Apache Mesos writes its checkpoints). They are replaced as a whole, so a
 // reader finds the old content or the new; they need not survive power loss, because no container
 // does.
 #pragma once

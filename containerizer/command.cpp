@@ -9,8 +9,7 @@ using mesos::v1::Environment;
 
 namespace {
 
-constexpr char kDefaultPath[] =
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr char kDefaultPath[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 void set_variable(Environment* environment, const std::string& name, const std::string& value) {
   for (auto& variable : *environment->mutable_variables()) {
@@ -26,8 +25,27 @@ void set_variable(Environment* environment, const std::string& name, const std::
 
 }  // namespace
 
-base::Result<LaunchInfo> make_launch_info(const ContainerConfig& config,
-                                          const LaunchInfo* parent) {
+base::Status check_supported(const ContainerConfig& config) {
+  using base::ErrorKind;
+  const auto& info = config.container_info();
+  if (config.has_container_info() && info.type() != mesos::v1::ContainerInfo::MESOS) {
+    return base::fail(ErrorKind::kInvalid, "The provided ContainerInfo is not supported");
+  }
+  if (info.mesos().has_image()) {
+    return base::fail(ErrorKind::kInvalid,
+                      concat("Unsupported container image type: ",
+                             mesos::v1::Image::Type_Name(info.mesos().image().type())));
+  }
+  if (info.volumes_size() > 0 && !isolators::is_debug(config)) {
+    return base::fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
+  }
+  if (config.command_info().uris_size() > 0) {
+    return base::fail(ErrorKind::kInvalid, "Fetching URIs is not supported by this agent yet");
+  }
+  return {};
+}
+
+base::Result<LaunchInfo> make_launch_info(const ContainerConfig& config, const LaunchInfo* parent) {
   LaunchInfo info;
   if (parent != nullptr) {
     info = *parent;

@@ -14,6 +14,9 @@ namespace containerizer {
 using isolators::ContainerConfig;
 using LaunchInfo = mesosagent::internal::ContainerLaunchInfo;
 
+// Whether this agent can run what is asked for. kInvalid, with a sentence, if not.
+base::Status check_supported(const ContainerConfig& config);
+
 // Environment and working directory that the container gets. A plain container's environment is
 // built from nothing: MESOS_SANDBOX, then the command's variables. A session (`parent` is set)
 // starts from its parent's. A later variable of the same name wins. Fails for secrets, which need a

@@ -87,7 +87,7 @@ Task<void> Container::live() {
 }
 
 Task<Status> Container::start() {
-  CO_TRY_VOID(check_request());
+  CO_TRY_VOID(co_await await_parent());
   CO_TRY(Sandbox sandbox, co_await make_sandbox());
   config_.set_directory(sandbox.path());
   config_.set_created_directory(sandbox.is_new());
@@ -101,7 +101,7 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   config_.set_attachable(wants_switchboard(config_, services_.options));
   const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
   CO_TRY(launch_info_, make_launch_info(config_, inherits ? &parent_->launch_info_ : nullptr));
-  CO_TRY_VOID(base::make_directories(services_.paths.directory(id_)));
+  CO_TRY_VOID(co_await make_runtime_directory());
   CO_TRY_VOID(write_checkpoint(file(kConfigFile), config_));
   CO_TRY_VOID(write_checkpoint(file(kLaunchInfoFile), launch_info_));
   CO_TRY(LaunchSpec spec, co_await prepare());
@@ -149,20 +149,25 @@ Task<void> Container::wind_down() {
 
 // --- The steps of start() ---
 
-Status Container::check_request() const {
-  const auto& info = config_.container_info();
-  if (info.mesos().has_image()) {
-    return fail(ErrorKind::kInvalid,
-                concat("Unsupported container image type: ",
-                       mesos::v1::Image::Type_Name(info.mesos().image().type())));
+// A child needs its parent's process, whose namespaces it enters.
+Task<Status> Container::await_parent() {
+  if (parent_ == nullptr) co_return {};
+  const auto parent = parent_;
+  co_await parent->launched().wait();
+  if (parent->state() == State::kRunning) co_return {};
+  co_return fail(ErrorKind::kInvalid, concat("Parent container ", parent->id().to_string(),
+                                             " is in 'DESTROYING' state"));
+}
+
+// Empty, whatever an earlier container of this id has left there.
+Task<Status> Container::make_runtime_directory() {
+  const std::string directory = services_.paths.directory(id_);
+  if (base::path_exists(directory)) {
+    CO_TRY_VOID(co_await base::run_on_worker([directory] { return base::remove_tree(directory); }));
   }
-  if (info.volumes_size() > 0 && !isolators::is_debug(config_)) {
-    return fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
-  }
-  if (config_.command_info().uris_size() > 0) {
-    return fail(ErrorKind::kInvalid, "Fetching URIs is not supported by this agent yet");
-  }
-  return {};
+  CO_TRY_VOID(base::make_directories(directory));
+  has_runtime_directory_ = true;
+  co_return {};
 }
 
 Task<Result<Sandbox>> Container::make_sandbox() {
@@ -172,9 +177,8 @@ Task<Result<Sandbox>> Container::make_sandbox() {
       error.kind = ErrorKind::kInternal;
       return fail(std::move(error).with_context("Failed to create sandbox"));
     }
-    return fail(ErrorKind::kInvalid,
-                concat("Failed to create nested sandbox '", Sandbox::path_of(work_dir, id_),
-                       "': ", error.message));
+    return fail(ErrorKind::kInvalid, concat("Failed to create nested sandbox '",
+                                            Sandbox::path_of(work_dir, id_), "': ", error.message));
   };
   if (config_.has_user()) {
     auto found = co_await base::run_on_worker([user = config_.user()] { return find_user(user); });
@@ -369,6 +373,7 @@ void Container::set_cause(const Limitation& limitation) {
 
 void Container::recover() {
   recovered_ = true;
+  has_runtime_directory_ = true;
   launched_.set({});
   (void)read_checkpoint(file(kLaunchInfoFile), &launch_info_);
   for (const auto& isolator : services_.isolators) {
@@ -421,9 +426,8 @@ mesos::v1::ContainerStatus Container::status() const {
 
 mesos::v1::ResourceStatistics Container::usage() const {
   mesos::v1::ResourceStatistics statistics;
-  statistics.set_timestamp(std::chrono::duration<double>(
-                               std::chrono::system_clock::now().time_since_epoch())
-                               .count());
+  statistics.set_timestamp(
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) isolator->usage(id_, &statistics);
   }

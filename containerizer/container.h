@@ -83,6 +83,9 @@ class Container : public std::enable_shared_from_this<Container> {
   // Whether the command never ran, because the launch failed or was given up.
   bool never_started() const { return never_started_; }
 
+  // Whether what is in the runtime directory is this container's, not yet an earlier one's.
+  bool has_runtime_directory() const { return has_runtime_directory_; }
+
   mesos::v1::ContainerStatus status() const;
   mesos::v1::ResourceStatistics usage() const;
 
@@ -94,8 +97,9 @@ class Container : public std::enable_shared_from_this<Container> {
   base::Task<void> wind_down();
 
   // The steps of start().
+  base::Task<base::Status> await_parent();
   base::Task<base::Result<Sandbox>> make_sandbox();
-  base::Status check_request() const;
+  base::Task<base::Status> make_runtime_directory();
   base::Task<base::Result<isolators::LaunchSpec>> prepare();
   base::Result<StandardStreams> open_streams(const Sandbox& sandbox);
   base::Result<StandardStreams> open_switchboard(const Sandbox& sandbox);
@@ -128,6 +132,7 @@ class Container : public std::enable_shared_from_this<Container> {
   State state_ = State::kStarting;
   bool recovered_ = false;
   bool never_started_ = true;
+  bool has_runtime_directory_ = false;
   ParkedProcess process_;
   std::optional<ioswitchboard::SwitchboardProcess> switchboard_;
 

@@ -73,16 +73,15 @@ Status Containerizer::check_parent(const ContainerId& id) const {
                 concat("Parent container ", id.parent().to_string(), " does not exist"));
   }
   if (parent->state() == Container::State::kDestroying) {
-    return fail(ErrorKind::kInvalid, concat("Parent container ", id.parent().to_string(),
-                                            " is in 'DESTROYING' state"));
+    return fail(ErrorKind::kInvalid,
+                concat("Parent container ", id.parent().to_string(), " is in 'DESTROYING' state"));
   }
   return {};
 }
 
 std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerConfig config) {
   auto parent = id.has_parent() ? find(id.parent()) : nullptr;
-  auto container =
-      std::make_shared<Container>(services_, id, std::move(config), std::move(parent));
+  auto container = std::make_shared<Container>(services_, id, std::move(config), std::move(parent));
   containers_.emplace(id, container);
   return container;
 }
@@ -93,18 +92,11 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
     co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
   }
   CO_TRY_VOID(check_parent(id));
-  const std::string directory = services_.paths.directory(id);
   const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
-  auto container = add(id, make_config(parameters, parent, services_.options.switch_user));
-  if (base::path_exists(directory)) {
-    // An earlier container of this id, which has ended.
-    if (!id.has_parent()) ended_.drop_root(id);
-    auto removed = base::remove_tree(directory);
-    if (!removed) {
-      containers_.erase(id);
-      co_return removed;
-    }
-  }
+  ContainerConfig config = make_config(parameters, parent, services_.options.switch_user);
+  CO_TRY_VOID(check_supported(config));
+  auto container = add(id, std::move(config));
+  if (!id.has_parent()) ended_.drop_root(id);
   LaunchGuard guard(container);
   lives_.spawn(run(container));
   co_await container->launched().wait();
@@ -123,17 +115,28 @@ Task<void> Containerizer::run(std::shared_ptr<Container> container) {
   const auto& termination = container->terminated().get();
   if (!termination) ++destroy_errors_;
   if (termination && container->never_started()) {
-    auto removed = base::remove_tree(services_.paths.directory(id));
-    if (removed && container->config().created_directory()) {
-      removed = co_await base::run_on_worker([work_dir = services_.options.work_dir, id] {
-        return Sandbox::remove(work_dir, id);
-      });
-    }
-    if (!removed) LOG(ERROR) << removed.error().message;
+    co_await forget_launch(*container);
   } else if (!id.has_parent()) {
     ended_.root_ended(id, std::chrono::system_clock::now());
   }
   containers_.erase(id);
+}
+
+// Deletes what a launch has made that came to nothing; an earlier container's end is kept.
+Task<void> Containerizer::forget_launch(const Container& container) {
+  const ContainerId id = container.id();
+  Status removed;
+  if (container.has_runtime_directory()) {
+    removed = base::remove_tree(services_.paths.directory(id));
+  } else if (!id.has_parent()) {
+    ended_.recover_root(id);
+  }
+  if (removed && container.config().created_directory()) {
+    removed = co_await base::run_on_worker([work_dir = services_.options.work_dir, id] {
+      return Sandbox::remove(work_dir, id);
+    });
+  }
+  if (!removed) LOG(ERROR) << removed.error().message;
 }
 
 // --- The other calls ---
@@ -156,8 +159,8 @@ Task<Result<ContainerTermination>> Containerizer::wait(ContainerId id) {
 Status Containerizer::kill(const ContainerId& id, int signal) {
   const auto container = find(id);
   if (container == nullptr) {
-    return fail(ErrorKind::kNotFound, concat("Container '", id.to_string(),
-                                             "' cannot be found (or is already killed)"));
+    return fail(ErrorKind::kNotFound,
+                concat("Container '", id.to_string(), "' cannot be found (or is already killed)"));
   }
   return container->kill(signal);
 }
@@ -168,15 +171,14 @@ void Containerizer::destroy(const ContainerId& id) {
 
 Task<Status> Containerizer::remove(ContainerId id) {
   if (containers_.contains(id)) {
-    co_return fail(concat(id.has_parent() ? "Nested container" : "Container",
-                          " has not terminated yet"));
+    co_return fail(
+        concat(id.has_parent() ? "Nested container" : "Container", " has not terminated yet"));
   }
   const ContainerId root = id.root();
   const bool root_known = containers_.contains(root) || ended_.knows_root(root);
   if (!root_known) {
     if (id.has_parent()) co_return fail("Unknown root container");
-    co_return fail(ErrorKind::kNotFound,
-                   concat("Container ", id.to_string(), " cannot be found"));
+    co_return fail(ErrorKind::kNotFound, concat("Container ", id.to_string(), " cannot be found"));
   }
   if (!id.has_parent()) ended_.drop_root(id);
   co_return co_await base::run_on_worker(
@@ -239,7 +241,7 @@ void Containerizer::recover_below(const std::string& directory,
 
 void Containerizer::recover_container(const ContainerId& id) {
   if (ended_.find(id)) {
-    if (!id.has_parent()) ended_.root_ended(id, std::chrono::system_clock::now());
+    if (!id.has_parent()) ended_.recover_root(id);
     return;
   }
   ContainerConfig config;
@@ -252,8 +254,8 @@ void Containerizer::recover_container(const ContainerId& id) {
   }
   auto container = add(id, std::move(config));
   container->recover();
-  const bool orphan = isolators::is_debug(container->config()) ||
-                      (id.has_parent() && find(id.parent()) == nullptr);
+  const bool orphan =
+      isolators::is_debug(container->config()) || (id.has_parent() && find(id.parent()) == nullptr);
   if (orphan || !read) container->request_destroy();
   lives_.spawn(run(std::move(container)));
 }

@@ -70,6 +70,7 @@ class Containerizer {
  private:
   // Lives with the container, then takes it out of the map.
   base::Task<void> run(std::shared_ptr<Container> container);
+  base::Task<void> forget_launch(const Container& container);
   base::Status check_parent(const ContainerId& id) const;
   std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config);
 

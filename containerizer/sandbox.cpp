@@ -68,8 +68,7 @@ Result<Credentials> find_user(const std::string& name) {
 }
 
 std::string Sandbox::path_of(const std::string& work_dir, const ContainerId& id) {
-  return base::join_path(work_dir,
-                         concat(kChildrenDirectory, "/", id.to_path(kChildrenDirectory)));
+  return base::join_path(work_dir, concat(kChildrenDirectory, "/", id.to_path(kChildrenDirectory)));
 }
 
 Result<Sandbox> Sandbox::create(const std::string& work_dir, const ContainerId& id,

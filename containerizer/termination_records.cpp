@@ -1,5 +1,7 @@
 #include "containerizer/termination_records.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -20,6 +22,12 @@ void TerminationRecords::root_ended(const ContainerId& root, Clock::time_point e
   const auto at = std::upper_bound(ended_.begin(), ended_.end(), ended,
                                    [](auto when, const Ended& entry) { return when < entry.when; });
   ended_.insert(at, Ended{root, ended});
+}
+
+void TerminationRecords::recover_root(const ContainerId& root) {
+  struct stat info{};
+  if (stat(paths_.file(root, kTerminationFile).c_str(), &info) < 0) return;
+  root_ended(root, Clock::from_time_t(info.st_mtime));
 }
 
 bool TerminationRecords::knows_root(const ContainerId& root) const {
@@ -43,10 +51,9 @@ std::vector<ContainerId> TerminationRecords::take_expired() {
 
 std::optional<std::chrono::nanoseconds> TerminationRecords::next_expiry() const {
   if (ended_.empty()) return std::nullopt;
-  return std::max<std::chrono::nanoseconds>(
-      std::chrono::nanoseconds(0),
-      std::chrono::duration_cast<std::chrono::nanoseconds>(ended_.front().when + retention_ -
-                                                           Clock::now()));
+  return std::max<std::chrono::nanoseconds>(std::chrono::nanoseconds(0),
+                                            std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                ended_.front().when + retention_ - Clock::now()));
 }
 
 }  // namespace containerizer

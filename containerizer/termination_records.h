@@ -24,6 +24,9 @@ class TerminationRecords {
   // From now on the root's record ages; `ended` is when it ended.
   void root_ended(const ContainerId& root, std::chrono::system_clock::time_point ended);
 
+  // The same for a record of an earlier run of the agent, which is as old as its file.
+  void recover_root(const ContainerId& root);
+
   // Whether the root has ended and is not yet forgotten.
   bool knows_root(const ContainerId& root) const;
 

@@ -136,7 +136,7 @@ base::Task<void> ServerConnection::wind_down() {
   // has not ended, those that are still under way.
   stream_.shutdown_write();
   const auto deadline = Clock::now() + limits_.drain_total;
-  bool wait = !reader_.complete();
+  bool wait = reader_.head_started() && !reader_.complete();
   size_t dropped = 0;
   while (dropped < limits_.drain_bytes) {
     const auto n = reader_.discard();

@@ -36,9 +36,9 @@ base::Status validate_id(const std::string& id) {
 base::Status validate_level(const std::string& id) {
   TRY_VOID(validate_id(id));
   if (id.size() > kMaxContainerIdSize) {
-    return fail(ErrorKind::kInvalid, concat("'ContainerID.value' '", id,
-                                            "' exceeds the maximum length (", kMaxContainerIdSize,
-                                            ")"));
+    return fail(ErrorKind::kInvalid,
+                concat("'ContainerID.value' '", id, "' exceeds the maximum length (",
+                       kMaxContainerIdSize, ")"));
   }
   if (id.find_first_of(". ") != std::string::npos) {
     return fail(ErrorKind::kInvalid,

@@ -50,7 +50,7 @@ struct LaunchSpec {
   bool controlling_terminal = false;  // stdin is a terminal: make it the session's
   bool detach_mounts = false;         // no mount leaves the namespace (MS_SLAVE from the root down)
   std::vector<Mount> mounts;
-  std::string working_directory;  // made if missing
+  std::string working_directory;           // made if missing
   std::optional<Credentials> credentials;  // nothing: stay what the agent is
   std::string executable;
   std::vector<std::string> arguments;    // argv, argv[0] included

@@ -71,8 +71,8 @@ OrResponse<Call> parse_call(const std::string& text, Encoding encoding) {
   }
   if (auto parsed = proto::parse_json(text, &call); !parsed) {
     const bool syntax = parsed.error().kind == proto::JsonErrorKind::kSyntax;
-    return refuse(400, concat(syntax ? "Failed to parse body into JSON: " : "",
-                              parsed.error().message));
+    return refuse(400,
+                  concat(syntax ? "Failed to parse body into JSON: " : "", parsed.error().message));
   }
   return call;
 }
@@ -82,17 +82,15 @@ std::optional<http::Response> check_streaming(const CallRules& rules, const Medi
   const std::string& name = Call::Type_Name(rules.type);
   if (media.streaming_request && !rules.streams_request) {
     return error_response(
-        415,
-        concat("Streaming 'Content-Type' application/recordio is not supported for ", name,
-               " call"));
+        415, concat("Streaming 'Content-Type' application/recordio is not supported for ", name,
+                    " call"));
   }
   if (!media.streaming_request && rules.streams_request) {
     return error_response(
         415, concat("Expecting 'Content-Type' to be application/recordio for ", name, " call"));
   }
   if (media.streaming_response && !rules.streams_response) {
-    return error_response(406,
-                          concat("Streaming response is not supported for ", name, " call"));
+    return error_response(406, concat("Streaming response is not supported for ", name, " call"));
   }
   return std::nullopt;
 }
@@ -118,9 +116,8 @@ std::optional<http::Response> check_call(const Call& call, const Media& media) {
 }  // namespace
 
 http::Response method_not_allowed(std::string_view expected, const std::string& received) {
-  auto response = error_response(
-      405, concat("405 Method Not Allowed. Expecting one of { '", expected, "' }, but received '",
-                  received, "'."));
+  auto response = error_response(405, concat("405 Method Not Allowed. Expecting one of { '",
+                                             expected, "' }, but received '", received, "'."));
   response.headers.set("Allow", expected);
   return response;
 }

@@ -56,9 +56,8 @@ Task<void> reply_status(Exchange& exchange, const base::Status& status) {
 template <typename Wanted>
 Task<void> kill(Exchange& exchange, const Wanted& wanted) {
   const int signal = wanted.has_signal() ? wanted.signal() : SIGKILL;
-  co_await reply_status(exchange,
-                        exchange.agent.containers.kill(
-                            ContainerId::from_message(wanted.container_id()), signal));
+  co_await reply_status(exchange, exchange.agent.containers.kill(
+                                      ContainerId::from_message(wanted.container_id()), signal));
 }
 
 Task<void> remove(Exchange& exchange, const mesos::v1::ContainerID& id) {

@@ -44,8 +44,8 @@ bool is_refused(std::string_view entry) {
 // found first in this order. An absent header allows everything; nothing is ranked.
 bool accepts(const std::string* header, std::string_view type) {
   if (header == nullptr) return true;
-  for (std::string_view wanted : {type, std::string_view("application/*"),
-                                  std::string_view("*/*")}) {
+  for (std::string_view wanted :
+       {type, std::string_view("application/*"), std::string_view("*/*")}) {
     for (std::string_view entry : base::split(*header, ',')) {
       if (bare_type(entry) == wanted) return !is_refused(entry);
     }
@@ -75,16 +75,16 @@ std::optional<http::Response> read_content_type(const Headers& headers, Media* m
     return std::nullopt;
   }
   if (type != kRecordio) {
-    return error_response(415, concat("Expecting 'Content-Type' of ", kJson, " or ", kProtobuf,
-                                      " or ", kRecordio));
+    return error_response(
+        415, concat("Expecting 'Content-Type' of ", kJson, " or ", kProtobuf, " or ", kRecordio));
   }
   if (message_type == nullptr) {
     return error_response(400, "Expecting 'Message-Content-Type' to be set for streaming requests");
   }
   const auto encoding = encoding_named(bare_type(*message_type));
   if (!encoding) {
-    return error_response(
-        415, concat("Expecting 'Message-Content-Type' of ", kJson, " or ", kProtobuf));
+    return error_response(415,
+                          concat("Expecting 'Message-Content-Type' of ", kJson, " or ", kProtobuf));
   }
   media->streaming_request = true;
   media->request = *encoding;
@@ -96,20 +96,20 @@ std::optional<http::Response> read_accept(const Headers& headers, Media* media) 
   const std::string* message_accept = headers.find("Message-Accept");
   if (const auto encoding = accepted_encoding(accept)) {
     if (message_accept != nullptr) {
-      return error_response(
-          406, "Expecting 'Message-Accept' to be not set for non-streaming responses");
+      return error_response(406,
+                            "Expecting 'Message-Accept' to be not set for non-streaming responses");
     }
     media->response = *encoding;
     return std::nullopt;
   }
   if (!accepts(accept, kRecordio)) {
-    return error_response(406, concat("Expecting 'Accept' to allow ", kJson, " or ", kProtobuf,
-                                      " or ", kRecordio));
+    return error_response(
+        406, concat("Expecting 'Accept' to allow ", kJson, " or ", kProtobuf, " or ", kRecordio));
   }
   const auto encoding = accepted_encoding(message_accept);
   if (!encoding) {
-    return error_response(
-        406, concat("Expecting 'Message-Accept' to allow ", kJson, " or ", kProtobuf));
+    return error_response(406,
+                          concat("Expecting 'Message-Accept' to allow ", kJson, " or ", kProtobuf));
   }
   media->streaming_response = true;
   media->response = *encoding;

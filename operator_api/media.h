@@ -23,8 +23,8 @@ struct Media {
   Encoding response = Encoding::kJson;
 };
 
-// Reads Content-Type, Message-Content-Type, Accept and Message-Accept. On failure the response (400,
-// 406 or 415) that tells what was expected. Types are compared without regard to case, and
+// Reads Content-Type, Message-Content-Type, Accept and Message-Accept. On failure the response
+// (400, 406 or 415) that tells what was expected. Types are compared without regard to case, and
 // parameters such as charset are ignored.
 std::expected<Media, http::Response> negotiate(const http::Headers& headers);
 

@@ -94,8 +94,8 @@ Task<void> attach_container_output(Exchange& exchange) {
 Task<void> attach_container_input(Exchange& exchange) {
   const auto& input = exchange.call.attach_container_input();
   if (input.type() != Call::AttachContainerInput::CONTAINER_ID) {
-    co_await exchange.reply(http::error_response(
-        400, "Expecting 'attach_container_input.type' to be CONTAINER_ID"));
+    co_await exchange.reply(
+        http::error_response(400, "Expecting 'attach_container_input.type' to be CONTAINER_ID"));
     co_return;
   }
   auto directory =
@@ -107,8 +107,7 @@ Task<void> attach_container_input(Exchange& exchange) {
   auto response = co_await ioswitchboard::attach_input(
       *std::move(directory), encoding_of(exchange.media.request), exchange.body_read_ahead,
       exchange.request.body, exchange.writer);
-  co_await exchange.reply(response ? *std::move(response)
-                                   : http::error_response(response.error()));
+  co_await exchange.reply(response ? *std::move(response) : http::error_response(response.error()));
 }
 
 }  // namespace operator_api

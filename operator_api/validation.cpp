@@ -61,8 +61,8 @@ Status validate_secret(const Secret& secret) {
 
 Status validate_variable(const Environment::Variable& variable) {
   const auto wrong = [&](std::string_view type, std::string_view rule) {
-    return invalid(concat("Environment variable '", variable.name(), "' of type '", type, "' ",
-                          rule));
+    return invalid(
+        concat("Environment variable '", variable.name(), "' of type '", type, "' ", rule));
   };
   switch (variable.type()) {
     case Environment::Variable::SECRET: {
@@ -103,8 +103,8 @@ Status validate_command(const CommandInfo& command) {
     TRY_VOID(check_no_nul("The name of an environment variable", variable.name()));
     TRY_VOID(check_no_nul("The value of an environment variable", variable.value()));
     if (variable.name().find('=') != std::string::npos) {
-      return invalid(concat("The name of environment variable '", variable.name(),
-                            "' must not contain '='"));
+      return invalid(
+          concat("The name of environment variable '", variable.name(), "' must not contain '='"));
     }
   }
   TRY_VOID(check_no_nul("'value'", command.value()));
@@ -146,10 +146,9 @@ Status validate_volume(const Volume& volume) {
     return invalid("'source.type' is unknown");
   }
   if (!has_matching_source(volume.source())) {
-    return invalid(concat("'source.", base::to_lower(Volume::Source::Type_Name(
-                                          volume.source().type())),
-                          "' is not set for ", Volume::Source::Type_Name(volume.source().type()),
-                          " volume"));
+    return invalid(
+        concat("'source.", base::to_lower(Volume::Source::Type_Name(volume.source().type())),
+               "' is not set for ", Volume::Source::Type_Name(volume.source().type()), " volume"));
   }
   return {};
 }
@@ -203,8 +202,7 @@ Status validate_resources(const google::protobuf::RepeatedPtrField<Resource>& re
   }
   for (const auto& resource : resources) {
     if (resource.name() == "gpus" && !is_whole(resource.scalar().value())) {
-      return invalid(
-          "Invalid GPU resources: The 'gpus' resource must be an unsigned integer");
+      return invalid("Invalid GPU resources: The 'gpus' resource must be an unsigned integer");
     }
   }
   return {};

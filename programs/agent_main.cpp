@@ -103,8 +103,8 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
-  LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0) << " with "
-            << agent.containers.containers().size() << " recovered containers";
+  LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0)
+            << " with " << agent.containers.containers().size() << " recovered containers";
 
   base::Scope scope;
   http::Server server(operator_api::make_handler(agent));

@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
   sigaddset(&set, SIGTERM);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // A sandbox file that has reached the limit is like a full disk, no reason to die.
+  signal(SIGXFSZ, SIG_IGN);
   // If it fails, the container's end may have overtaken this process; the agent has written it too.
   [[maybe_unused]] const auto written = ioswitchboard::write_pid_file(options->directory, getpid());
   // Keeps no file system busy.

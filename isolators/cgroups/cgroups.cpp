@@ -47,7 +47,8 @@ Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConf
     if (!config.has_user()) continue;
     // The container's user may divide its own group further.
     if (const passwd* user = getpwnam(config.user().c_str())) {
-      const std::string directory = base::join_path(subsystem->hierarchy().directory(), known.group);
+      const std::string directory =
+          base::join_path(subsystem->hierarchy().directory(), known.group);
       if (chown(directory.c_str(), user->pw_uid, user->pw_gid) < 0) {
         co_return base::fail_errno(concat("chown '", directory, "'"));
       }

@@ -31,8 +31,8 @@ Status CpuSubsystem::update(const std::string& group, const ContainerConfig& con
 
   const auto limit = limited(config, "cpus");
   if (!limit && !enable_cfs_) return {};
-  TRY_VOID(hierarchy().write(group, "cpu.cfs_period_us",
-                             concat(static_cast<int64_t>(kPeriodMicros))));
+  TRY_VOID(
+      hierarchy().write(group, "cpu.cfs_period_us", concat(static_cast<int64_t>(kPeriodMicros))));
   int64_t quota = -1;
   if (!limit || !std::isinf(*limit)) {
     quota = static_cast<int64_t>(std::max(kPeriodMicros * limit.value_or(*cpus), kMinQuotaMicros));

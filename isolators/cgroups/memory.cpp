@@ -42,9 +42,7 @@ base::Result<Amounts> amounts_of(const ContainerConfig& config) {
   Amounts amounts{};
   amounts.soft = std::max(static_cast<uint64_t>(*mem * kMegabyte), kMinMemory);
   const auto limit = limited(config, "mem");
-  amounts.hard = !limit               ? amounts.soft
-                 : std::isinf(*limit) ? kUnlimited
-                                      : megabytes(*limit);
+  amounts.hard = !limit ? amounts.soft : std::isinf(*limit) ? kUnlimited : megabytes(*limit);
   return amounts;
 }
 

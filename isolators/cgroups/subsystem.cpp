@@ -8,9 +8,7 @@ base::Status Subsystem::isolate(const ContainerId&, const ContainerConfig&, pid_
 
 void Subsystem::usage(const std::string&, mesos::v1::ResourceStatistics*) {}
 
-std::optional<base::Task<Limitation>> Subsystem::watch(const std::string&) {
-  return std::nullopt;
-}
+std::optional<base::Task<Limitation>> Subsystem::watch(const std::string&) { return std::nullopt; }
 
 std::optional<Limitation> Subsystem::limitation_at_end(const std::string&) { return std::nullopt; }
 

@@ -34,7 +34,8 @@ Decoded decode(const std::vector<std::string>& pieces, bool in_place = true) {
 
 TEST(ChunkDecoder, split_at_every_position) {
   const std::string stream =
-      "3\r\nabc\r\n00a;name=value\r\n0123456789\r\nB \r\nhello\r\nyou!\r\n0\r\nA: b\r\nC: d\r\n\r\nrest";
+      "3\r\nabc\r\n00a;name=value\r\n0123456789\r\nB \r\nhello\r\nyou!\r\n0\r\nA: b\r\nC: "
+      "d\r\n\r\nrest";
   for (size_t i = 0; i <= stream.size(); ++i) {
     for (size_t j = i; j <= stream.size(); ++j) {
       for (const bool in_place : {true, false}) {
@@ -62,11 +63,27 @@ TEST(ChunkDecoder, only_watches) {
 }
 
 TEST(ChunkDecoder, refuses_broken_framing) {
-  for (const std::string stream : {
-           "\r\n", "x\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", " 1\r\n", ";\r\n", "1\na\n", "1\r\ra",
-           "1;\n", "3\r\nabcd", "3\r\nabc\n", "3\r\nabc\rX", "3\r\nabc\r\n\r\n", "3x\r\nabc\r\n",
-           "10000000000000000\r\n", "fffffffffffffffff\r\n", "0\r\n\n", "0\r\nA: b\n", "0\r\n\rX",
-           "0\r\nA: b\rX"}) {
+  for (const std::string stream : {"\r\n",
+                                   "x\r\n",
+                                   "-1\r\n",
+                                   "+1\r\n",
+                                   "0x1\r\n",
+                                   " 1\r\n",
+                                   ";\r\n",
+                                   "1\na\n",
+                                   "1\r\ra",
+                                   "1;\n",
+                                   "3\r\nabcd",
+                                   "3\r\nabc\n",
+                                   "3\r\nabc\rX",
+                                   "3\r\nabc\r\n\r\n",
+                                   "3x\r\nabc\r\n",
+                                   "10000000000000000\r\n",
+                                   "fffffffffffffffff\r\n",
+                                   "0\r\n\n",
+                                   "0\r\nA: b\n",
+                                   "0\r\n\rX",
+                                   "0\r\nA: b\rX"}) {
     EXPECT_NE(decode({stream}).error, "") << stream;
     std::vector<std::string> bytes;
     for (const char c : stream) bytes.emplace_back(1, c);

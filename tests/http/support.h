@@ -1,4 +1,5 @@
-// What the tests of this directory share: a loop to run coroutines on, and a peer that speaks bytes.
+// What the tests of this directory share: a loop to run coroutines on, and a peer that speaks
+// bytes.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -59,9 +60,7 @@ class Peer {
  public:
   explicit Peer(base::Fd fd) : stream_(std::make_unique<base::Stream>(std::move(fd))) {}
 
-  Task<bool> send(std::string bytes) {
-    co_return (co_await stream_->write_all(bytes)).has_value();
-  }
+  Task<bool> send(std::string bytes) { co_return (co_await stream_->write_all(bytes)).has_value(); }
 
   // Whatever comes next; empty at the end of the stream or after a reset.
   Task<std::string> receive_some(size_t limit = 65536) {

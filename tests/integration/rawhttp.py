@@ -7,6 +7,7 @@ that a reply that only lenient clients understand fails a test.
 
 from __future__ import annotations
 
+import gzip
 import os
 import select
 import socket
@@ -60,6 +61,11 @@ class Response:
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", "surrogateescape")
+
+    @property
+    def content(self) -> bytes:
+        """The body without its Content-Encoding."""
+        return gzip.decompress(self.body) if self.headers.get("Content-Encoding") else self.body
 
     @property
     def content_type(self) -> str | None:

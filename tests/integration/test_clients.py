@@ -214,7 +214,7 @@ class ClientTestCase(AgentTestCase):
                 if response.status == 200:
                     self.check_form(request, response, 200)
                     if response.body:
-                        body = wire.parse(request.accept, "Response", response.body)
+                        body = wire.parse(request.accept, "Response", response.content)
                         self.assertEqual(kind, body["type"])
                 self.check_connection(request, connection)
 

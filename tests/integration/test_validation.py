@@ -8,6 +8,7 @@ them; elsewhere a pattern holds the part that names what is wrong.
 from __future__ import annotations
 
 import copy
+import gzip
 import re
 from typing import Any
 
@@ -561,7 +562,7 @@ class Negotiation(AgentTestCase):
             with self.subTest(request=request), self.agent.connect() as connection:
                 connection.send(request)
                 response = connection.read_response()
-                self.assertEqual(400, response.status)
+                self.assertIn(response.status, (400, 505))
                 self.assertNotEqual("", response.text)
                 self.assertTrue(connection.ended())
         self.agent.expect(200, {"type": "GET_HEALTH"})
@@ -576,7 +577,6 @@ class Negotiation(AgentTestCase):
                 self.assertTrue(connection.ended())
 
     def test_gzipped_request(self) -> None:
-        import gzip
         body = gzip.compress(HEALTH)
         with self.agent.connect() as connection:
             response = connection.request(
