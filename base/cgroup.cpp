@@ -47,9 +47,13 @@ Result<CgroupHierarchy> CgroupHierarchy::open(const std::string& controller,
   TRY(std::string mount_point, find_mount_point(controller));
   std::string directory = join_path(mount_point, root);
   TRY_VOID(make_directories(directory));
+  return at(controller, std::move(directory));
+}
+
+Result<CgroupHierarchy> CgroupHierarchy::at(std::string controller, std::string directory) {
   Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return fail_errno(concat("open '", directory, "'"));
-  return CgroupHierarchy(controller, std::move(directory), std::move(fd));
+  return CgroupHierarchy(std::move(controller), std::move(directory), std::move(fd));
 }
 
 Status CgroupHierarchy::create(const std::string& path) const {

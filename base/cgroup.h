@@ -21,6 +21,10 @@ class CgroupHierarchy {
   // the controller is not available as v1.
   static Result<CgroupHierarchy> open(const std::string& controller, const std::string& root);
 
+  // For a hierarchy that is not mounted where libcgroup would find it, such as a test's fixture.
+  // `directory` takes the place of the mounted root group and must exist.
+  static Result<CgroupHierarchy> at(std::string controller, std::string directory);
+
   const std::string& controller() const { return controller_; }
   const std::string& directory() const { return directory_; }
 
