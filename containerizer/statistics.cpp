@@ -10,12 +10,11 @@ namespace containerizer {
 
 namespace {
 
-constexpr double kMegabyte = 1 << 20;
-
 double host_cpus() { return static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN)); }
 
-double host_memory() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+uint64_t host_memory() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
 }
 
 }  // namespace
@@ -30,12 +29,12 @@ void add_requested(const isolators::ContainerConfig& config, bool cpu_limits_enf
     statistics->set_cpus_limit(std::isinf(*limit) ? host_cpus() : *limit);
   }
   if (const auto mem = isolators::requested(config, "mem")) {
-    statistics->set_mem_soft_limit_bytes(static_cast<uint64_t>(*mem * kMegabyte));
-    statistics->set_mem_limit_bytes(static_cast<uint64_t>(*mem * kMegabyte));
+    statistics->set_mem_soft_limit_bytes(isolators::bytes_of_megabytes(*mem));
+    statistics->set_mem_limit_bytes(isolators::bytes_of_megabytes(*mem));
   }
   if (const auto limit = isolators::limited(config, "mem")) {
-    statistics->set_mem_limit_bytes(
-        static_cast<uint64_t>(std::isinf(*limit) ? host_memory() : *limit * kMegabyte));
+    statistics->set_mem_limit_bytes(std::isinf(*limit) ? host_memory()
+                                                       : isolators::bytes_of_megabytes(*limit));
   }
 }
 

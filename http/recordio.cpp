@@ -12,11 +12,15 @@ namespace {
 // No length has more digits.
 constexpr size_t kMaxDigits = 20;
 
+// How long a line that cannot be a length is waited for: Apache Mesos tells that it is none only
+// when it has ended.
+constexpr size_t kMaxLine = 4 * kMaxDigits;
+
 // A buffer that grew beyond this for one record is not kept for the next.
 constexpr size_t kKeptCapacity = 64 * 1024;
 
 base::Error bad_length(std::string_view text) {
-  text = text.substr(0, 4 * kMaxDigits);  // it goes into a reply
+  text = text.substr(0, kMaxLine);  // it goes into a reply
   return base::Error(base::ErrorKind::kInvalid,
                      base::concat("Failed to decode length '", text, "': Failed to convert '", text,
                                   "' to number"));
@@ -49,12 +53,12 @@ base::Result<std::optional<std::string_view>> RecordDecoder::decode() {
   if (!length_) {
     const size_t newline = input_.find('\n');
     std::string_view digits = input_.substr(0, newline);
-    if (newline == std::string_view::npos && partial_.size() + digits.size() <= kMaxDigits) {
+    if (newline == std::string_view::npos && partial_.size() + digits.size() <= kMaxLine) {
       partial_ += digits;
       input_ = {};
       return std::nullopt;
     }
-    if (!partial_.empty()) digits = partial_ += digits.substr(0, 4 * kMaxDigits);
+    if (!partial_.empty()) digits = partial_ += digits.substr(0, kMaxLine);
     length_ = digits.size() <= kMaxDigits ? base::parse_number<size_t>(digits) : std::nullopt;
     if (!length_) return base::fail(bad_length(digits));
     if (*length_ > max_record_) {

@@ -31,7 +31,8 @@ class Decoder {
   char* text() {
     static char empty[] = "";
     const auto length = number<uint32_t>();
-    if (!ok_ || left() <= length || at_[length] != '\0') {
+    // A NUL inside would make the string another one than was sent.
+    if (!ok_ || left() <= length || strnlen(at_, length + 1) != length) {
       ok_ = false;
       return empty;
     }

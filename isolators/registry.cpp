@@ -135,8 +135,9 @@ bool is_chosen(const Entry& entry, const std::set<std::string>& names) {
 
 bool is_known(const std::string& name) {
   return is_known_cgroups_name(name) ||
-         std::any_of(std::begin(kEntries), std::end(kEntries),
-                     [&](const Entry& entry) { return entry.name == name; });
+         std::any_of(std::begin(kEntries), std::end(kEntries), [&](const Entry& entry) {
+           return entry.name == name && entry.name != kCgroupsPrefix;
+         });
 }
 
 // The names as one set, with Mesos's abbreviations spelled out.
@@ -168,7 +169,8 @@ Result<Isolators> make_isolators(const IsolatorOptions& options) {
   for (const auto& entry : kEntries) {
     if (!is_chosen(entry, names)) continue;
     if (entry.needs_linux_launcher && !options.linux_launcher) {
-      return fail(concat("The isolator '", entry.name, "' needs --launcher=linux (and root)"));
+      const std::string_view all = entry.name == kCgroupsPrefix ? "*" : "";
+      return fail(concat("The isolator '", entry.name, all, "' needs --launcher=linux (and root)"));
     }
     TRY_VOID(entry.add(names, options, &isolators));
   }

@@ -20,6 +20,13 @@ std::optional<double> limited(const ContainerConfig& config, std::string_view na
   return at->second.value();
 }
 
+uint64_t bytes_of_megabytes(double megabytes) {
+  const double bytes = megabytes * (1 << 20);
+  if (!(bytes > 0)) return 0;
+  return bytes < static_cast<double>(kUnlimitedBytes) ? static_cast<uint64_t>(bytes)
+                                                      : kUnlimitedBytes;
+}
+
 mesos::v1::Resource make_scalar(std::string_view name, double value) {
   mesos::v1::Resource resource;
   resource.set_name(std::string(name));

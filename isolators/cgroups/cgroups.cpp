@@ -44,6 +44,7 @@ Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConf
   const Owner& known = owners_.insert_or_assign(id, std::move(owner)).first->second;
   for (const auto& subsystem : subsystems_) {
     CO_TRY_VOID(subsystem->hierarchy().create(known.group));
+    subsystem->start_counting(known.group);
     if (!config.has_user()) continue;
     // The container's user may divide its own group further.
     if (const passwd* user = getpwnam(config.user().c_str())) {
@@ -107,6 +108,7 @@ Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {
   auto at = owners_.find(id);
   if (at == owners_.end()) co_return {};
   for (const auto& subsystem : subsystems_) {
+    subsystem->stop_counting(at->second.group);
     CO_TRY_VOID(subsystem->hierarchy().remove(at->second.group));
   }
   owners_.erase(at);
@@ -114,7 +116,10 @@ Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {
 }
 
 Status CgroupsIsolator::recover(const ContainerId& id, const ContainerConfig& config) {
-  if (owns_groups(id, config)) owners_.emplace(id, Owner{config, id.to_path(kNestingSeparator)});
+  if (!owns_groups(id, config)) return {};
+  const Owner& owner =
+      owners_.insert_or_assign(id, Owner{config, id.to_path(kNestingSeparator)}).first->second;
+  for (const auto& subsystem : subsystems_) subsystem->start_counting(owner.group);
   return {};
 }
 

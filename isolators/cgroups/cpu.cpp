@@ -19,14 +19,20 @@ namespace {
 constexpr double kSharesPerCpu = 1024;
 constexpr int64_t kMinShares = 2;
 constexpr double kPeriodMicros = 100'000;
-constexpr double kMinQuotaMicros = 1'000;
+constexpr int64_t kMinQuotaMicros = 1'000;
+
+// Clients send any number: what is no number is 0, and what is beyond reason is cut.
+int64_t whole_part(double value) {
+  constexpr double kMost = 1e15;
+  return value > 0 ? static_cast<int64_t>(std::min(value, kMost)) : 0;
+}
 
 }  // namespace
 
 Status CpuSubsystem::update(const std::string& group, const ContainerConfig& config) {
   const auto cpus = requested(config, "cpus");
   if (!cpus) return base::fail(base::ErrorKind::kInvalid, "No cpus resource given");
-  const auto shares = std::max(static_cast<int64_t>(kSharesPerCpu * *cpus), kMinShares);
+  const int64_t shares = std::max(whole_part(kSharesPerCpu * *cpus), kMinShares);
   TRY_VOID(hierarchy().write(group, "cpu.shares", concat(shares)));
 
   const auto limit = limited(config, "cpus");
@@ -35,7 +41,7 @@ Status CpuSubsystem::update(const std::string& group, const ContainerConfig& con
       hierarchy().write(group, "cpu.cfs_period_us", concat(static_cast<int64_t>(kPeriodMicros))));
   int64_t quota = -1;
   if (!limit || !std::isinf(*limit)) {
-    quota = static_cast<int64_t>(std::max(kPeriodMicros * limit.value_or(*cpus), kMinQuotaMicros));
+    quota = std::max(whole_part(kPeriodMicros * limit.value_or(*cpus)), kMinQuotaMicros);
   }
   return hierarchy().write(group, "cpu.cfs_quota_us", concat(quota));
 }

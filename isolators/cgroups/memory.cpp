@@ -25,28 +25,24 @@ constexpr uint64_t kMegabyte = 1 << 20;
 // As in Apache Mesos: less than this no process can live on.
 constexpr uint64_t kMinMemory = 32 * kMegabyte;
 
-// What the kernel uses for "no limit" is this or more.
-constexpr uint64_t kUnlimited = uint64_t{1} << 62;
-
 struct Amounts {
   uint64_t soft;
-  uint64_t hard;  // kUnlimited: none
+  uint64_t hard;  // kUnlimitedBytes: none
 };
 
 base::Result<Amounts> amounts_of(const ContainerConfig& config) {
   const auto mem = requested(config, "mem");
   if (!mem) return base::fail(base::ErrorKind::kInvalid, "No memory resource given");
-  const auto megabytes = [](double value) {
-    return std::max(static_cast<uint64_t>(value) * kMegabyte, kMinMemory);
-  };
   Amounts amounts{};
-  amounts.soft = std::max(static_cast<uint64_t>(*mem * kMegabyte), kMinMemory);
-  const auto limit = limited(config, "mem");
-  amounts.hard = !limit ? amounts.soft : std::isinf(*limit) ? kUnlimited : megabytes(*limit);
+  amounts.soft = std::max(bytes_of_megabytes(*mem), kMinMemory);
+  amounts.hard = amounts.soft;
+  if (const auto limit = limited(config, "mem")) {
+    amounts.hard = std::max(bytes_of_megabytes(std::floor(*limit)), kMinMemory);
+  }
   return amounts;
 }
 
-std::string limit_text(uint64_t bytes) { return bytes >= kUnlimited ? "-1" : concat(bytes); }
+std::string limit_text(uint64_t bytes) { return bytes >= kUnlimitedBytes ? "-1" : concat(bytes); }
 
 uint64_t total_memory() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
@@ -70,11 +66,17 @@ uint64_t oom_kills(const base::CgroupHierarchy& hierarchy, const std::string& gr
 
 Status MemorySubsystem::update(const std::string& group, const ContainerConfig& config) {
   TRY(const Amounts amounts, amounts_of(config));
-  TRY_VOID(hierarchy().write(group, "memory.soft_limit_in_bytes", concat(amounts.soft)));
+  TRY_VOID(hierarchy().write(group, "memory.soft_limit_in_bytes", limit_text(amounts.soft)));
   TRY_VOID(hierarchy().write(group, "memory.limit_in_bytes", limit_text(amounts.hard)));
   if (!limit_swap_) return {};
   return hierarchy().write(group, "memory.memsw.limit_in_bytes", limit_text(amounts.hard));
 }
+
+void MemorySubsystem::start_counting(const std::string& group) {
+  pressure_.insert_or_assign(group, PressureCounters(hierarchy(), group));
+}
+
+void MemorySubsystem::stop_counting(const std::string& group) { pressure_.erase(group); }
 
 Status MemorySubsystem::isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid) {
   // Among containers that may use more than they asked for, the one that asked for least is to be
@@ -96,6 +98,9 @@ void MemorySubsystem::usage(const std::string& group, mesos::v1::ResourceStatist
   }
   if (auto value = number("memory.kmem.tcp.usage_in_bytes")) {
     statistics->set_mem_kmem_tcp_usage_bytes(*value);
+  }
+  if (auto counters = pressure_.find(group); counters != pressure_.end()) {
+    counters->second.read(statistics);
   }
   auto stat = hierarchy().read(group, "memory.stat");
   if (!stat) return;

@@ -1,6 +1,10 @@
 // memory: soft and hard limit; a container that the kernel's OOM killer has hit is a limitation.
 #pragma once
 
+#include <map>
+#include <string>
+
+#include "isolators/cgroups/memory_pressure.h"
 #include "isolators/cgroups/subsystem.h"
 
 namespace isolators {
@@ -12,6 +16,8 @@ class MemorySubsystem final : public Subsystem {
       : Subsystem(std::move(hierarchy)), limit_swap_(limit_swap) {}
 
   base::Status update(const std::string& group, const ContainerConfig& config) override;
+  void start_counting(const std::string& group) override;
+  void stop_counting(const std::string& group) override;
   base::Status isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid) override;
   void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
   std::optional<base::Task<Limitation>> watch(const std::string& group) override;
@@ -22,6 +28,7 @@ class MemorySubsystem final : public Subsystem {
   Limitation describe_oom(const std::string& group);
 
   const bool limit_swap_;
+  std::map<std::string, PressureCounters> pressure_;  // by group
 };
 
 }  // namespace isolators

@@ -4,6 +4,10 @@ namespace isolators {
 
 base::Status Subsystem::update(const std::string&, const ContainerConfig&) { return {}; }
 
+void Subsystem::start_counting(const std::string&) {}
+
+void Subsystem::stop_counting(const std::string&) {}
+
 base::Status Subsystem::isolate(const ContainerId&, const ContainerConfig&, pid_t) { return {}; }
 
 void Subsystem::usage(const std::string&, mesos::v1::ResourceStatistics*) {}

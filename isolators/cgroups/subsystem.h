@@ -20,6 +20,12 @@ class Subsystem {
   // Writes the limits that the request asks for into the group.
   virtual base::Status update(const std::string& group, const ContainerConfig& config);
 
+  // The group was made, now or by an earlier run of the agent: starts what counts in it.
+  virtual void start_counting(const std::string& group);
+
+  // The group is removed.
+  virtual void stop_counting(const std::string& group);
+
   // The process is about to run in the group.
   virtual base::Status isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid);
 
