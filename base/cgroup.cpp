@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libcgroup.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,6 +15,8 @@
 namespace base {
 
 namespace {
+
+constexpr char kOwnerAttribute[] = "trusted.mesos-agent.owner";
 
 std::unexpected<Error> fail_group(std::string_view call, const std::string& directory,
                                   const std::string& path, const char* file = nullptr) {
@@ -67,6 +70,21 @@ Status CgroupHierarchy::create(const std::string& path) const {
   }
   if (mkdirat(fd_.get(), path.c_str(), 0755) < 0) return fail_group("mkdir", directory_, path);
   return {};
+}
+
+Status CgroupHierarchy::set_owner(const std::string& path, const std::string& owner) const {
+  const std::string directory = join_path(directory_, path);
+  if (setxattr(directory.c_str(), kOwnerAttribute, owner.data(), owner.size(), 0) == 0) return {};
+  return fail_group("setxattr", directory_, path);
+}
+
+Result<std::string> CgroupHierarchy::owner(const std::string& path) const {
+  const std::string directory = join_path(directory_, path);
+  char buffer[4096];
+  const ssize_t size = getxattr(directory.c_str(), kOwnerAttribute, buffer, sizeof(buffer));
+  if (size >= 0) return std::string(buffer, static_cast<size_t>(size));
+  if (errno == ENODATA) return fail(ErrorKind::kNotFound, concat("'", directory, "' has no owner"));
+  return fail_group("getxattr", directory_, path);
 }
 
 Status CgroupHierarchy::remove(const std::string& path) const {

@@ -32,6 +32,11 @@ class CgroupHierarchy {
   // itself exists.
   Status create(const std::string& path) const;
 
+  // Marks the group as `owner`'s, and reads the mark; kNotFound if there is none. Agents that share
+  // a root group tell their groups apart by it.
+  Status set_owner(const std::string& path, const std::string& owner) const;
+  Result<std::string> owner(const std::string& path) const;
+
   // Removes the group and the groups in it, deepest first. Fine if it does not exist. EBUSY if
   // processes are in it.
   Status remove(const std::string& path) const;

@@ -14,6 +14,9 @@ using base::Status;
 
 Status write_checkpoint(const std::string& path, const google::protobuf::MessageLite& message) {
   std::string content(sizeof(uint32_t), '\0');
+  if (!message.IsInitialized()) {
+    return fail(concat("Cannot write '", path, "': the message is incomplete"));
+  }
   message.AppendToString(&content);
   const auto size = static_cast<uint32_t>(content.size() - sizeof(uint32_t));
   std::memcpy(content.data(), &size, sizeof(size));

@@ -67,7 +67,7 @@ Container::~Container() {
 
 // --- A container's life ---
 
-Task<void> Container::live() {
+Task<Result<ContainerTermination>> Container::live() {
   if (!recovered_) {
     auto started = co_await base::any_of(start(), wait_for(destroy_requested_));
     if (started.index() == 1) {
@@ -83,7 +83,7 @@ Task<void> Container::live() {
   }
   if (state_ == State::kRunning) co_await wait_for_end();
   state_ = State::kDestroying;
-  co_await wind_down();
+  co_return co_await wind_down();
 }
 
 Task<Status> Container::start() {
@@ -121,7 +121,7 @@ Task<void> Container::wait_for_end() {
 }
 
 // Undoes start(), in reverse, as far as it had come; also what an agent that died had started.
-Task<void> Container::wind_down() {
+Task<Result<ContainerTermination>> Container::wind_down() {
   co_await destroy_children();
   process_.control.reset();
   Status clean = co_await services_.launcher->kill_all(id_, process_.pidfd.get());
@@ -135,16 +135,13 @@ Task<void> Container::wind_down() {
   if (!clean) {
     LOG(ERROR) << "Failed to clean up container " << id_.to_string() << ": "
                << clean.error().message;
-  } else if (!never_started_) {
+    co_return fail(std::move(clean).error());
+  }
+  if (!never_started_) {
     auto written = write_checkpoint(file(kTerminationFile), termination);
     if (!written) LOG(ERROR) << written.error().message;
   }
-  if (parent_ != nullptr) parent_->children_.erase(this);
-  if (clean) {
-    terminated_.set(std::move(termination));
-  } else {
-    terminated_.set(fail(std::move(clean).error()));
-  }
+  co_return termination;
 }
 
 // --- The steps of start() ---
@@ -371,6 +368,11 @@ void Container::set_cause(const Limitation& limitation) {
 
 // --- From outside ---
 
+void Container::end(Result<ContainerTermination> termination) {
+  if (parent_ != nullptr) parent_->children_.erase(this);
+  terminated_.set(std::move(termination));
+}
+
 void Container::recover() {
   recovered_ = true;
   has_runtime_directory_ = true;
@@ -381,7 +383,8 @@ void Container::recover() {
     auto recovered = isolator->recover(id_, config_);
     if (!recovered) LOG(ERROR) << recovered.error().message;
   }
-  if (config_.attachable()) {
+  // Also if the configuration does not say so: it may be damaged.
+  if (base::path_exists(file(kSwitchboardDirectory))) {
     auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));
     if (switchboard) switchboard_ = *std::move(switchboard);
   }

@@ -55,9 +55,13 @@ class Container : public std::enable_shared_from_this<Container> {
   // before live(), which then goes on where it had been.
   void recover();
 
-  // The container's whole life. Ends when nothing is left of it but its sandbox and its termination
-  // record. Must not be cancelled but by the end of the agent (the container then lives on).
-  base::Task<void> live();
+  // The container's whole life. Ends when nothing is left of it but its directories; an error says
+  // what could not be cleaned up. Must not be cancelled but by the end of the agent (the container
+  // then lives on).
+  base::Task<base::Result<ContainerTermination>> live();
+
+  // Tells everybody who waits: after live(), by the owner, when the id is free again.
+  void end(base::Result<ContainerTermination> termination);
 
   // Asks for its end; returns at once. The first request counts. What `cause` says becomes part of
   // the termination, and that of the children.
@@ -77,7 +81,7 @@ class Container : public std::enable_shared_from_this<Container> {
   // Set when the launch has succeeded (the command is about to be executed) or failed.
   base::OneShot<base::Status>& launched() { return launched_; }
 
-  // Set when nothing is left of the container. An error: something could not be cleaned up.
+  // Set by end().
   base::OneShot<base::Result<ContainerTermination>>& terminated() { return terminated_; }
 
   // Whether the command never ran, because the launch failed or was given up.
@@ -94,7 +98,7 @@ class Container : public std::enable_shared_from_this<Container> {
   base::Task<base::Status> start();
   base::Task<base::Status> start_in(const Sandbox& sandbox);
   base::Task<void> wait_for_end();
-  base::Task<void> wind_down();
+  base::Task<base::Result<ContainerTermination>> wind_down();
 
   // The steps of start().
   base::Task<base::Status> await_parent();

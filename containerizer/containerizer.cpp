@@ -19,8 +19,7 @@ using base::Task;
 
 namespace {
 
-// How often expired terminations are looked for at least.
-constexpr std::chrono::minutes kExpiryCheck{1};
+Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 ContainerConfig make_config(const LaunchParameters& parameters,
                             const std::shared_ptr<Container>& parent, bool switch_user) {
@@ -111,15 +110,16 @@ Task<void> Containerizer::run(std::shared_ptr<Container> container) {
   const ContainerId id = container->id();
   LOG_IF(INFO, !isolators::is_debug(container->config()))
       << "Container " << id.to_string() << " starts";
-  co_await container->live();
-  const auto& termination = container->terminated().get();
+  auto termination = co_await container->live();
   if (!termination) ++destroy_errors_;
   if (termination && container->never_started()) {
     co_await forget_launch(*container);
   } else if (!id.has_parent()) {
     ended_.root_ended(id, std::chrono::system_clock::now());
+    root_ended_.set();
   }
   containers_.erase(id);
+  container->end(std::move(termination));
 }
 
 // Deletes what a launch has made that came to nothing; an earlier container's end is kept.
@@ -169,6 +169,14 @@ void Containerizer::destroy(const ContainerId& id) {
   if (const auto container = find(id)) container->request_destroy();
 }
 
+Task<void> Containerizer::destroy_all() {
+  while (!containers_.empty()) {
+    for (const auto& [id, container] : containers_) container->request_destroy();
+    const auto container = containers_.begin()->second;
+    co_await container->terminated().wait();
+  }
+}
+
 Task<Status> Containerizer::remove(ContainerId id) {
   if (containers_.contains(id)) {
     co_return fail(
@@ -201,13 +209,17 @@ Result<std::string> Containerizer::find_switchboard(const ContainerId& id) const
 
 Task<void> Containerizer::forget_expired() {
   while (true) {
+    root_ended_.clear();
     for (const auto& root : ended_.take_expired()) {
       auto removed = co_await base::run_on_worker(
           [directory = services_.paths.directory(root)] { return base::remove_tree(directory); });
       if (!removed) LOG(WARNING) << removed.error().message;
     }
-    const auto next = ended_.next_expiry().value_or(kExpiryCheck);
-    co_await base::sleep_for(std::min<std::chrono::nanoseconds>(next, kExpiryCheck));
+    if (const auto next = ended_.next_expiry()) {
+      co_await base::any_of(wait_for(root_ended_), base::sleep_task(*next));
+    } else {
+      co_await root_ended_.wait();
+    }
   }
 }
 
@@ -216,7 +228,11 @@ Task<void> Containerizer::forget_expired() {
 Status Containerizer::recover() {
   TRY_VOID(base::make_directories(services_.paths.containers()));
   recover_below(services_.paths.containers(), std::nullopt);
-  destroy_orphans();
+  find_orphans();
+  // Only now: a parent that has ended must find all of its children, which go first.
+  std::vector<std::shared_ptr<Container>> found;
+  for (const auto& [id, container] : containers_) found.push_back(container);
+  for (auto& container : found) lives_.spawn(run(std::move(container)));
   lives_.spawn(forget_expired());
   return {};
 }
@@ -257,11 +273,10 @@ void Containerizer::recover_container(const ContainerId& id) {
   const bool orphan =
       isolators::is_debug(container->config()) || (id.has_parent() && find(id.parent()) == nullptr);
   if (orphan || !read) container->request_destroy();
-  lives_.spawn(run(std::move(container)));
 }
 
 // What the launcher still has but no checkpoint tells of.
-void Containerizer::destroy_orphans() {
+void Containerizer::find_orphans() {
   for (const auto& id : services_.launcher->find_containers()) {
     if (containers_.contains(id)) continue;
     LOG(WARNING) << "Destroying orphan container " << id.to_string();
@@ -270,7 +285,6 @@ void Containerizer::destroy_orphans() {
     auto container = add(id, std::move(config));
     container->recover();
     container->request_destroy();
-    lives_.spawn(run(std::move(container)));
   }
 }
 

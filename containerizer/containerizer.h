@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/scope.h"
+#include "base/sync.h"
 #include "base/task.h"
 #include "containerizer/container.h"
 #include "containerizer/termination_records.h"
@@ -49,6 +50,9 @@ class Containerizer {
   // Asks for a container's end; nothing happens if there is none. Its children go first.
   void destroy(const ContainerId& id);
 
+  // Asks for the end of all containers and waits until they are gone.
+  base::Task<void> destroy_all();
+
   // Deletes what is left of a container that has ended: its termination and its sandbox.
   base::Task<base::Status> remove(ContainerId id);
 
@@ -77,12 +81,13 @@ class Containerizer {
   // The steps of recover().
   void recover_below(const std::string& directory, const std::optional<ContainerId>& parent);
   void recover_container(const ContainerId& id);
-  void destroy_orphans();
+  void find_orphans();
 
   base::Task<void> forget_expired();
 
   Services services_;
   TerminationRecords ended_;
+  base::Event root_ended_;  // since forget_expired() looked last
   std::map<ContainerId, std::shared_ptr<Container>> containers_;
   uint64_t destroy_errors_ = 0;
   base::Scope lives_;  // last: ends before what its tasks use

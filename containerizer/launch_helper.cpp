@@ -52,6 +52,18 @@ void record_status(int status) {
 
 // --- The steps, in order. ---
 
+// What the agent ignores (SIGPIPE), or was started to ignore (SIGHUP under nohup), is no business of
+// the command's.
+void reset_signals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) sigaction(number, &action, nullptr);
+  // All blocked: none is lost, and none ends init. The launcher has started us so.
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+}
+
 // Reads the whole LaunchSpec; false if the pipe ends before it is complete.
 bool receive_spec(LaunchSpecView* spec) {
   char header[isolators::kLaunchSpecHeaderSize];
@@ -217,10 +229,7 @@ int supervise(pid_t command) {
 }  // namespace
 
 int run_launch_helper() {
-  // The launcher has started us with all signals blocked; should it not have, block them now.
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
+  reset_signals();
   fcntl(kLaunchSpecFd, F_SETFD, FD_CLOEXEC);
   fcntl(kStatusFd, F_SETFD, FD_CLOEXEC);
   // Nobody inside the container may trace us or read our memory and descriptors through /proc.

@@ -54,7 +54,7 @@ class Launcher {
   // Whether `pid` belongs to the container: a checkpointed pid may by now be somebody else's.
   virtual bool owns_process(const ContainerId& id, pid_t pid) = 0;
 
-  // All containers that the launcher has something of, e.g. from an earlier run of the agent.
+  // All containers of this agent that the launcher has something of, e.g. from an earlier run.
   // Children come before their parents.
   virtual std::vector<ContainerId> find_containers() = 0;
 };
@@ -73,9 +73,11 @@ class HelperImage {
   base::Fd fd_;
 };
 
-// Namespaces and cgroups; needs root. Containers are tracked in the freezer hierarchy.
+// Namespaces and cgroups; needs root. Containers are tracked in the freezer hierarchy, below
+// `cgroups_root`; other agents may use the same root, so each marks its containers with its name.
 base::Result<std::unique_ptr<Launcher>> make_linux_launcher(HelperImage helper,
                                                             const std::string& cgroups_root,
+                                                            std::string agent_name,
                                                             std::chrono::nanoseconds kill_timeout);
 
 // Neither: a session per container, killed as process group and by descent. For where root or

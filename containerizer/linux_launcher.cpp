@@ -23,19 +23,22 @@ namespace {
 // The directory between a container's group and those of its children, as in Apache Mesos.
 constexpr std::string_view kNestingSeparator = "mesos";
 
-// The group of the agent itself, should it have one there.
-constexpr std::string_view kAgentGroup = "slave";
-
 Task<void> await_death(Fd pidfd) { (void)co_await base::wait_for_exit(pidfd.get()); }
 
 class LinuxLauncher final : public Launcher {
  public:
-  LinuxLauncher(HelperImage helper, CgroupHierarchy freezer, std::chrono::nanoseconds kill_timeout)
-      : helper_(std::move(helper)), freezer_(std::move(freezer)), kill_timeout_(kill_timeout) {}
+  LinuxLauncher(HelperImage helper, CgroupHierarchy freezer, std::string agent_name,
+                std::chrono::nanoseconds kill_timeout)
+      : helper_(std::move(helper)),
+        freezer_(std::move(freezer)),
+        agent_name_(std::move(agent_name)),
+        kill_timeout_(kill_timeout) {}
 
   Result<ParkedProcess> start(const LaunchRequest& request) override {
     const std::string group = group_of(request.id);
     TRY_VOID(freezer_.create(group));
+    // Where it cannot be marked, a container without any checkpoint stays when it is found.
+    if (!request.id.has_parent()) (void)freezer_.set_owner(group, agent_name_);
     auto process = start_helper(helper_, request);
     if (process) {
       auto attached = freezer_.attach(group, process->pid);
@@ -77,7 +80,8 @@ class LinuxLauncher final : public Launcher {
     auto names = freezer_.children("");
     if (!names) return found;
     for (const auto& name : *names) {
-      if (name != kAgentGroup) find_below(ContainerId::root_of(name), &found);
+      const auto owner = freezer_.owner(name);
+      if (owner && *owner == agent_name_) find_below(ContainerId::root_of(name), &found);
     }
     return found;
   }
@@ -120,6 +124,7 @@ class LinuxLauncher final : public Launcher {
 
   const HelperImage helper_;
   const CgroupHierarchy freezer_;
+  const std::string agent_name_;
   const std::chrono::nanoseconds kill_timeout_;
 };
 
@@ -127,9 +132,11 @@ class LinuxLauncher final : public Launcher {
 
 Result<std::unique_ptr<Launcher>> make_linux_launcher(HelperImage helper,
                                                       const std::string& cgroups_root,
+                                                      std::string agent_name,
                                                       std::chrono::nanoseconds kill_timeout) {
   TRY(CgroupHierarchy freezer, CgroupHierarchy::open("freezer", cgroups_root));
-  return std::make_unique<LinuxLauncher>(std::move(helper), std::move(freezer), kill_timeout);
+  return std::make_unique<LinuxLauncher>(std::move(helper), std::move(freezer),
+                                         std::move(agent_name), kill_timeout);
 }
 
 }  // namespace containerizer

@@ -23,6 +23,7 @@ using isolators::Credentials;
 namespace {
 
 constexpr mode_t kSandboxMode = 0750;
+constexpr mode_t kBetweenMode = 0755;
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 Result<Fd> open_directory(int parent, const std::string& name, const std::string& path) {
@@ -31,6 +32,16 @@ Result<Fd> open_directory(int parent, const std::string& name, const std::string
   base::Error error = base::Error::from_errno(concat("open '", path, "'"));
   if (error.code == ENOENT) error.kind = base::ErrorKind::kNotFound;
   return base::fail(std::move(error));
+}
+
+// Mode (whatever the umask) and owner of a directory that was just made.
+Status set_up(int fd, const std::string& path, mode_t mode,
+              const std::optional<Credentials>& owner) {
+  if (fchmod(fd, mode) < 0) return base::fail_errno(concat("chmod '", path, "'"));
+  if (owner && fchown(fd, owner->uid, owner->gid) < 0) {
+    return base::fail_errno(concat("chown '", path, "'"));
+  }
+  return {};
 }
 
 // The directories below work_dir that lead to the sandbox, e.g. containers, a, containers, b.
@@ -81,24 +92,38 @@ Result<Sandbox> Sandbox::create(const std::string& work_dir, const ContainerId& 
   for (size_t i = 0; i < names.size(); ++i) {
     path = base::join_path(path, names[i]);
     const bool is_sandbox = i % 2 == 1;
-    is_new = mkdirat(fd.get(), names[i].c_str(), is_sandbox ? kSandboxMode : 0755) == 0;
+    is_new = mkdirat(fd.get(), names[i].c_str(), 0700) == 0;
     if (!is_new && errno != EEXIST) return base::fail_errno(concat("mkdir '", path, "'"));
-    TRY(fd, open_directory(fd.get(), names[i], path));
-    if (is_new && owner && fchown(fd.get(), owner->uid, owner->gid) < 0) {
-      return base::fail_errno(concat("chown '", path, "'"));
+    TRY(Fd made, open_directory(fd.get(), names[i], path));
+    if (is_new) {
+      // What lies between sandboxes stays the agent's: whoever owns it could replace what is in it.
+      auto given = set_up(made.get(), path, is_sandbox ? kSandboxMode : kBetweenMode,
+                          is_sandbox ? owner : std::nullopt);
+      if (!given) {
+        unlinkat(fd.get(), names[i].c_str(), AT_REMOVEDIR);
+        return base::fail(std::move(given).error());
+      }
     }
+    fd = std::move(made);
   }
   return Sandbox(std::move(path), std::move(fd), is_new);
 }
 
 Result<Fd> Sandbox::open_output(const char* name, const std::optional<Credentials>& owner) const {
-  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   Fd fd(openat(fd_.get(), name, flags, 0644));
   if (!fd) return base::fail_errno(concat("open '", path_, "/", name, "'"));
-  // Left by an earlier container of this id, it could be a pipe or a device.
+  // Left by an earlier container of this id, it could be a pipe or a device, or somebody else's
+  // file by another name (where the kernel does not protect hard links).
   struct stat info{};
   if (fstat(fd.get(), &info) < 0 || !S_ISREG(info.st_mode)) {
     return base::fail(concat("'", path_, "/", name, "' is not a regular file"));
+  }
+  if (info.st_nlink > 1) {
+    return base::fail(concat("'", path_, "/", name, "' is a hard link to another file"));
+  }
+  if (ftruncate(fd.get(), 0) < 0) {
+    return base::fail_errno(concat("truncate '", path_, "/", name, "'"));
   }
   fcntl(fd.get(), F_SETFL, O_APPEND);
   if (owner && fchown(fd.get(), owner->uid, owner->gid) < 0) {

@@ -21,8 +21,9 @@ base::Result<isolators::Credentials> find_user(const std::string& name);
 
 class Sandbox {
  public:
-  // Makes the directory and those above it, up to `work_dir`, as far as they are missing, with mode
-  // 0750. A directory that was made now is given to `owner`, if there is one.
+  // Makes the directory and those above it, up to `work_dir`, as far as they are missing. A sandbox
+  // that was made now has mode 0750 and is given to `owner`, if there is one; if that fails, it is
+  // deleted again. The directories between sandboxes stay the agent's.
   static base::Result<Sandbox> create(const std::string& work_dir, const ContainerId& id,
                                       const std::optional<isolators::Credentials>& owner);
 
@@ -34,7 +35,8 @@ class Sandbox {
   // Whether create() has made it; otherwise an earlier container of this id has left it.
   bool is_new() const { return is_new_; }
 
-  // An empty file in the sandbox to append to, given to `owner`.
+  // An empty file in the sandbox to append to, given to `owner`. Fails if what has that name is
+  // anything but a regular file with no other name.
   base::Result<base::Fd> open_output(const char* name,
                                      const std::optional<isolators::Credentials>& owner) const;
 

@@ -51,9 +51,10 @@ std::vector<ContainerId> TerminationRecords::take_expired() {
 
 std::optional<std::chrono::nanoseconds> TerminationRecords::next_expiry() const {
   if (ended_.empty()) return std::nullopt;
-  return std::max<std::chrono::nanoseconds>(std::chrono::nanoseconds(0),
-                                            std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                                ended_.front().when + retention_ - Clock::now()));
+  // A clock that was set back makes no record younger than it can be: nothing overflows.
+  const std::chrono::nanoseconds age = std::max<std::chrono::nanoseconds>(
+      std::chrono::nanoseconds(0), Clock::now() - ended_.front().when);
+  return std::max(std::chrono::nanoseconds(0), retention_ - age);
 }
 
 }  // namespace containerizer

@@ -150,8 +150,8 @@ std::string_view http_date() {
 }
 
 std::string format_response_head(int status, const Headers& headers) {
-  std::string head = base::concat("HTTP/1.1 ", status, ' ', reason_phrase(status),
-                                  "\r\nDate: ", http_date(), "\r\n");
+  std::string head = base::concat("HTTP/1.1 ", status, ' ', reason_phrase(status), "\r\n");
+  if (!headers.has("Date")) head += base::concat("Date: ", http_date(), "\r\n");
   append_fields(headers, &head);
   return head;
 }

@@ -49,8 +49,9 @@ Response error_response(const base::Error& error);
 // view is valid until the next call. For the loop's thread only.
 std::string_view http_date();
 
-// "HTTP/1.1 200 OK\r\nDate: ...\r\n" and the fields, without the empty line at the end. Line ends
-// inside of a name or value become blanks, so that no value can start a new field.
+// "HTTP/1.1 200 OK\r\nDate: ...\r\n" and the fields, without the empty line at the end. A Date
+// among the fields is kept. Line ends inside of a name or value become blanks, so that no value can
+// start a new field.
 std::string format_response_head(int status, const Headers& headers);
 std::string format_request_head(std::string_view method, std::string_view target,
                                 const Headers& headers);

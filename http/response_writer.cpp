@@ -46,6 +46,7 @@ base::Task<base::Status> ResponseWriter::send(Response response) {
 
   Headers& headers = response.headers;
   std::string& body = response.body;
+  headers.remove("Transfer-Encoding");
   if (body.empty()) headers.remove("Content-Type");
   if (gzip_accepted_ && body.size() >= kGzipMinimum && body.size() <= UINT_MAX &&
       !headers.has("Content-Encoding")) {
@@ -68,6 +69,8 @@ base::Task<base::Status> ResponseWriter::start_stream(int status, Headers header
   CO_TRY_VOID(check(State::kUnanswered));
   state_ = State::kStreaming;
   connection_.expects_continue_ = false;
+  // The head may be that of another server's response.
+  headers.remove("Content-Length");
   if (chunked()) {
     headers.set("Transfer-Encoding", "chunked");
   } else {

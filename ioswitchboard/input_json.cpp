@@ -2,8 +2,8 @@
 // all that they hold, null is an absent field, the last of a repeated name counts, bytes are
 // base64, an unknown enum value is an absent field, and a number may also come as a string.
 #include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
+#include <rapidjson/stream.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,8 +21,6 @@ namespace {
 
 // How deep objects and arrays may nest.
 constexpr int kMaxDepth = 200;
-
-using Stream = rapidjson::MemoryStream;
 
 // What C makes of the number, for all that do not fit.
 uint32_t wrap(double number) {
@@ -199,7 +197,22 @@ std::unexpected<base::Error> invalid(std::string text) {
   return base::fail(base::ErrorKind::kInvalid, std::move(text));
 }
 
-constexpr unsigned kParseFlags = rapidjson::kParseIterativeFlag;
+// Sends the tokens of one JSON value to the handler; what is wrong with the text, nullptr if
+// nothing is. The reader recurses with every level, so the handler must refuse to go deep.
+template <typename TokenHandler>
+const char* parse(std::string_view text, TokenHandler& handler) {
+  // Unescaped in place: the reader's other way has undefined behaviour (an offset from nullptr).
+  std::string copy(text);
+  rapidjson::InsituStringStream stream(copy.data());
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<rapidjson::kParseInsituFlag>(stream, handler);
+  if (result.IsError()) return rapidjson::GetParseError_En(result.Code());
+  // For the reader a NUL is the end.
+  if (stream.Tell() != text.size()) {
+    return rapidjson::GetParseError_En(rapidjson::kParseErrorDocumentRootNotSingular);
+  }
+  return nullptr;
+}
 
 bool Handler::set_bytes(const Field& field, std::string_view text) {
   auto bytes = proto::decode_base64(text);
@@ -228,10 +241,8 @@ struct NumberHandler : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, NumberHan
 };
 
 bool Handler::set_number(const Field& field, std::string_view text) {
-  Stream stream(text.data(), text.size());
-  rapidjson::Reader reader;
   NumberHandler number;
-  if (!reader.Parse<kParseFlags>(stream, number)) {
+  if (parse(text, number) != nullptr) {
     return refuse(
         base::concat("Failed to parse '", text, "' as a JSON number for field '", field.name, "'"));
   }
@@ -244,13 +255,9 @@ bool Handler::set_number(const Field& field, std::string_view text) {
 base::Result<InputFields> read_json(std::string_view record) {
   InputFields fields;
   Handler handler(fields);
-  Stream stream(record.data(), record.size());
-  rapidjson::Reader reader;
-  const rapidjson::ParseResult result = reader.Parse<kParseFlags>(stream, handler);
-  if (result.IsError()) {
+  if (const char* wrong = parse(record, handler)) {
     if (!handler.error().empty()) return invalid(handler.error());
-    return invalid(base::concat("Failed to parse body into JSON: ",
-                                rapidjson::GetParseError_En(result.Code())));
+    return invalid(base::concat("Failed to parse body into JSON: ", wrong));
   }
   if (fields[Message::kWindowSize].present) {
     std::string missing;

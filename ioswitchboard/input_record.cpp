@@ -100,8 +100,9 @@ base::Result<InputRecord> to_data(InputFields fields) {
   const std::optional<int> type = fields[Message::kData].type;
   if (!type) return invalid("Expecting 'process_io.data.type' to be present");
   if (*type != 1) return invalid("Expecting 'process_io.data.type' to be 'STDIN'");
-  if (!fields.data) return invalid("Expecting 'process_io.data.data' to be present");
-  return InputRecord{InputRecord::Kind::kData, *std::move(fields.data)};
+  // Apache Mesos refuses a record without the field. But mesos-go leaves an empty one out in JSON,
+  // and so does every proto3 library: it is how they say that stdin ends.
+  return InputRecord{InputRecord::Kind::kData, std::move(fields.data).value_or("")};
 }
 
 base::Result<InputRecord> to_control(InputFields fields) {

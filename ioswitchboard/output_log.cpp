@@ -1,5 +1,7 @@
 #include "ioswitchboard/output_log.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "base/combine.h"
@@ -11,6 +13,10 @@ namespace {
 // Chunks below this size are sent together.
 constexpr size_t kSmall = 16 * 1024;
 
+// A backlog that was this large leaves the heap with holes that are worth giving back: there are
+// many switchboards, and most are idle for most of their life.
+constexpr uint64_t kLargeBacklog = 256 * 1024;
+
 base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 }  // namespace
@@ -20,6 +26,7 @@ void OutputLog::append(OutputRecord record) {
   const size_t cost = record.cost();
   entries_.push_back({std::move(record), cost_});
   cost_ += cost;
+  largest_backlog_ = std::max(largest_backlog_, cost_ - entries_.front().start);
   wake_readers();
 }
 
@@ -47,6 +54,9 @@ void OutputLog::trim() {
   uint64_t needed = first_ + entries_.size();
   for (const OutputReader* reader : readers_) needed = std::min(needed, reader->next_);
   for (; first_ < needed; ++first_) entries_.pop_front();
+  if (!entries_.empty() || largest_backlog_ < kLargeBacklog) return;
+  largest_backlog_ = 0;
+  malloc_trim(0);
 }
 
 // Of a full log: whether that hurts anybody.

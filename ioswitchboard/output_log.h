@@ -81,8 +81,9 @@ class OutputLog {
 
   const Limits limits_;
   std::deque<Entry> entries_;
-  uint64_t first_ = 0;  // the number of entries_.front(), counting from the very first
-  uint64_t cost_ = 0;   // of all records ever
+  uint64_t first_ = 0;            // the number of entries_.front(), counting from the very first
+  uint64_t cost_ = 0;             // of all records ever
+  uint64_t largest_backlog_ = 0;  // since the heap was trimmed
   std::vector<OutputReader*> readers_;
   base::Event first_reader_;
   base::Event progress_;  // a reader has taken something, attached or detached

@@ -20,7 +20,8 @@ struct SwitchboardProcess {
 base::Status write_pid_file(const std::string& directory, pid_t pid);
 
 // The process, if it still runs. kNotFound if it has ended, or was never started. The start time
-// tells it from another process that has got its pid.
+// tells it from another process that has got its pid. If the pid file is missing or damaged, the
+// process is looked for by its command line.
 base::Result<SwitchboardProcess> find_switchboard(const std::string& directory);
 
 }  // namespace ioswitchboard

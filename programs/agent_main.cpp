@@ -1,7 +1,9 @@
 // mesos-agent: reads the flags, wires the parts together, runs.
 
+#include <fcntl.h>
 #include <glog/logging.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -68,6 +70,7 @@ Result<containerizer::Services> make_services(const agent::Flags& flags) {
   std::unique_ptr<containerizer::Launcher> launcher;
   if (is_linux) {
     TRY(launcher, containerizer::make_linux_launcher(std::move(helper), flags.cgroups_root,
+                                                     flags.runtime_dir,
                                                      flags.cgroups_destroy_timeout));
   } else {
     launcher = containerizer::make_posix_launcher(std::move(helper));
@@ -94,7 +97,23 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Two agents on one directory would take each other's containers for their own.
+Result<base::Fd> lock_runtime_dir(const std::string& runtime_dir) {
+  const std::string path = base::join_path(runtime_dir, "lock");
+  base::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return base::fail_errno(concat("open '", path, "'"));
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return base::fail_errno(concat("flock '", path, "'"));
+  return base::fail(concat("--runtime_dir: another agent is using '", runtime_dir, "'"));
+}
+
 // --- Running ---
+
+// --recover=cleanup: ends what an earlier run has left, and with it this run.
+Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
+  co_await agent.containers.destroy_all();
+  loop.stop();
+}
 
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
 Status serve(agent::Agent& agent, base::EventLoop& loop) {
@@ -106,8 +125,13 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0)
             << " with " << agent.containers.containers().size() << " recovered containers";
 
-  base::Scope scope;
   http::Server server(operator_api::make_handler(agent));
+  base::Scope scope;  // last: its connections end before what they use
+  if (agent.flags.recover == "cleanup") {
+    scope.spawn(clean_up(agent, loop));
+    loop.run();
+    return {};
+  }
   scope.spawn([](http::Server& to_serve, base::Fd fd) -> Task<void> {
     auto served = co_await to_serve.serve(std::move(fd));
     LOG(FATAL) << served.error().message;
@@ -130,6 +154,7 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
 Status run(agent::Flags flags) {
   TRY_VOID(base::make_directories(flags.work_dir));
   TRY_VOID(base::make_directories(flags.runtime_dir));
+  TRY(base::Fd lock, lock_runtime_dir(flags.runtime_dir));
   TRY(auto resources, agent::load_resources(flags));
   base::EventLoop loop;
   TRY(auto services, make_services(flags));

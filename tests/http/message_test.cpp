@@ -51,6 +51,11 @@ TEST(Message, heads) {
   EXPECT_EQ(http::format_request_head("POST", "/x", {{"A", "b"}}), "POST /x HTTP/1.1\r\nA: b\r\n");
 }
 
+TEST(Message, a_date_that_is_there_is_kept) {
+  EXPECT_EQ(http::format_response_head(200, {{"date", "then"}}),
+            "HTTP/1.1 200 OK\r\ndate: then\r\n");
+}
+
 TEST(Message, no_value_starts_a_new_field) {
   const std::string head = http::format_request_head("GET", "/", {{"A", "b\r\nEvil: yes\n\0x"s}});
   EXPECT_EQ(head, "GET / HTTP/1.1\r\nA: b  Evil: yes  x\r\n");

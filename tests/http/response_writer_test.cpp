@@ -45,6 +45,27 @@ TEST_F(Writer, each_write_is_one_chunk) {
   }());
 }
 
+TEST_F(Writer, framing_fields_of_another_response_do_no_harm) {
+  start([](Request& request, ResponseWriter& writer) -> Task<void> {
+    const http::Headers foreign = {{"Content-Length", "7"}, {"Transfer-Encoding", "chunked"}};
+    if (request.path == "/whole") {
+      co_await writer.send({200, foreign, "abc"});
+      co_return;
+    }
+    co_await writer.start_stream(200, foreign);
+    co_await writer.write("abc");
+    co_await writer.finish();
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    for (const char* path : {"/whole", "/stream", "/whole"}) {
+      const Reply reply = co_await peer.exchange(base::concat("GET ", path, " HTTP/1.1\r\n\r\n"));
+      EXPECT_EQ(reply.body, "abc");
+      EXPECT_TRUE(reply.complete);
+    }
+  }());
+}
+
 TEST_F(Writer, the_head_and_each_chunk_go_out_at_once) {
   base::Event next;
   start([&](Request&, ResponseWriter& writer) -> Task<void> {

@@ -63,16 +63,13 @@ class Peer {
   Task<bool> send(std::string bytes) { co_return (co_await stream_->write_all(bytes)).has_value(); }
 
   // Whatever comes next; empty at the end of the stream or after a reset.
-  Task<std::string> receive_some(size_t limit = 65536) {
-    std::string bytes(limit, '\0');
-    const auto n = co_await stream_->read_some(bytes);
-    bytes.resize(n.value_or(0));
-    if (!n) reset_ = true;
-    co_return bytes;
+  Task<std::string> receive_some() {
+    if (!received_.empty()) co_return std::exchange(received_, {});
+    co_return co_await read_some();
   }
 
   Task<std::string> receive_all() {
-    std::string all = std::exchange(received_, {});
+    std::string all;
     while (true) {
       const std::string piece = co_await receive_some();
       if (piece.empty()) co_return all;
@@ -83,7 +80,7 @@ class Peer {
   // Everything up to and with `mark`.
   Task<std::string> receive_until(std::string mark) {
     while (received_.find(mark) == std::string::npos) {
-      const std::string piece = co_await receive_some();
+      const std::string piece = co_await read_some();
       if (piece.empty()) break;
       received_ += piece;
     }
@@ -122,7 +119,7 @@ class Peer {
         received_.erase(0, n->consumed);
       }
       if (have_head && parser.complete()) break;
-      const std::string piece = co_await receive_some();
+      const std::string piece = co_await read_some();
       if (piece.empty()) {
         reply.complete = parser.feed_eof().has_value();
         co_return reply;
@@ -148,9 +145,16 @@ class Peer {
   }
   bool was_reset() const { return reset_; }
   const std::string& unread() const { return received_; }
-  base::Stream& stream() { return *stream_; }
 
  private:
+  Task<std::string> read_some() {
+    std::string bytes(65536, '\0');
+    const auto n = co_await stream_->read_some(bytes);
+    bytes.resize(n.value_or(0));
+    if (!n) reset_ = true;
+    co_return bytes;
+  }
+
   std::unique_ptr<base::Stream> stream_;
   std::string received_;
   bool reset_ = false;

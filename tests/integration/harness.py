@@ -7,6 +7,7 @@ and `agent.log`, a cgroup root of its own, and keeps its port over restarts.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import os
@@ -34,6 +35,7 @@ ENCODINGS = (JSON, PROTOBUF)
 ISOLATION = "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux"
 
 _serial = itertools.count(1)
+_unfinished: dict[int, Agent] = {}  # not shut down yet; see clean_up_unfinished()
 
 Flag = str | bool | None
 
@@ -139,6 +141,7 @@ class Agent:
         self.log = self.scratch / "agent.log"
         self.cgroups_root = cgroups_root or f"mesos_test_{os.getpid()}_{next(_serial)}"
         self.owner = leftovers.Owner(self.scratch, self.cgroups_root)
+        _unfinished[id(self)] = self
         self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
         self.address = ("127.0.0.1", _free_port())
@@ -261,11 +264,20 @@ class Agent:
         problems += [line for line in log.splitlines()
                      if "Sanitizer" in line or "runtime error:" in line]
         tail = self.log_tail()
-        leftovers.scrub(self.owner)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.discard()
         if problems:
             listed = "\n".join(problems)
             raise AssertionError(f"{self.name} left or broke:\n{listed}\n{tail}")
+
+    def discard(self) -> None:
+        """Remove every trace of it, without asking it."""
+        if self.process is not None:
+            self.kill9()
+        leftovers.scrub(self.owner)
+        # rmtree() goes into mounts: one that could not be undone must not be emptied.
+        if not leftovers.mounts(self.owner):
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        _unfinished.pop(id(self), None)
 
     def destroy_all(self) -> None:
         """Kill every container and wait until none is left."""
@@ -434,6 +446,15 @@ class Agent:
             return None
 
         return eventually(trapped, f"{containing!r} has its handler for signal {signal} set")
+
+
+def clean_up_unfinished() -> None:
+    """What a run that is broken off must still do, for every agent that it has started."""
+    for agent in list(_unfinished.values()):
+        agent.discard()
+
+
+atexit.register(clean_up_unfinished)
 
 
 def _free_port() -> int:

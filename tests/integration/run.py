@@ -34,6 +34,7 @@ import argparse
 import faulthandler
 import os
 import random
+import signal
 import sys
 import time
 import unittest
@@ -92,6 +93,12 @@ def shuffled(suite: unittest.TestSuite, seed: int) -> unittest.TestSuite:
     return unittest.TestSuite(unittest.TestSuite(group) for group in groups)
 
 
+def break_off(number: int, _: Any) -> None:
+    print(f"{signal.Signals(number).name}: the run is broken off here:", file=sys.stderr)
+    faulthandler.dump_traceback()
+    raise KeyboardInterrupt  # the one exception that unittest does not take for a test's failure
+
+
 def main(files: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -106,7 +113,10 @@ def main(files: list[str] | None = None) -> None:
     options = parser.parse_args()
     if options.bin_dir:
         os.environ["MESOS_AGENT_BIN_DIR"] = str(Path(options.bin_dir).resolve())
-    faulthandler.dump_traceback_later(options.limit, exit=True)
+    # A run that is stopped, or stops itself, still goes through exit(): nothing is left running.
+    signal.signal(signal.SIGTERM, break_off)
+    signal.signal(signal.SIGALRM, break_off)
+    signal.setitimer(signal.ITIMER_REAL, options.limit)
 
     import cgroups
 
@@ -119,9 +129,12 @@ def main(files: list[str] | None = None) -> None:
         seed = options.shuffle if options.shuffle >= 0 else random.randrange(1 << 32)
         print(f"--shuffle {seed}", file=sys.stderr)
         suite = shuffled(suite, seed)
-    result = unittest.TextTestRunner(
-        resultclass=Result, verbosity=2 if options.verbose else 1,
-        failfast=options.failfast).run(suite)
+    try:
+        result = unittest.TextTestRunner(
+            resultclass=Result, verbosity=2 if options.verbose else 1,
+            failfast=options.failfast).run(suite)
+    except KeyboardInterrupt:
+        sys.exit(130)
     remaining = cgroups.roots(f"mesos_test_{os.getpid()}_")
     for directory in remaining:
         print(f"cgroup left behind: {directory}", file=sys.stderr)

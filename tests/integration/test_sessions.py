@@ -398,7 +398,8 @@ class Terminals(SessionTestCase):
         self.assertIn("interactive", text)
 
     def test_job_control(self) -> None:
-        text = self.run_tty(argv("bash", "-ic", "sleep 1000 & jobs; kill %1; echo done"))
+        text = self.run_tty(argv("bash", "-ic", "sleep 1000 & jobs; kill %1; echo done",
+                                 HISTFILE=""))
         self.assertRegex(text, r"\[1\].*Running.*sleep 1000")
         self.assertNotIn("no job control", text)
 
@@ -444,7 +445,7 @@ class Terminals(SessionTestCase):
     def test_suspend_and_resume(self) -> None:
         path = self.new()
         output = self.start(*path, container=tty(),
-                            command=argv("bash", "--norc", "--noediting", "-i"))
+                            command=argv("bash", "--norc", "--noediting", "-i", HISTFILE=""))
         with Input(self.agent, *path) as stream:
             stream.stdin(b"PS1=; stty -echo; echo up-$((1+1))\n")
             output.read_until(b"up-2\r\n")
@@ -452,7 +453,13 @@ class Terminals(SessionTestCase):
             self.agent.await_process(*path, containing="sleep 1000")
             stream.stdin(b"\x1a")
             output.read_until(b"Stopped")
-            stream.stdin(b"kill -9 %1; wait %1; exit 5\n")
+            output.stdout.clear()
+            stream.stdin(b"fg\n")
+            output.read_until(b"sleep 1000\r\n")
+            stream.stdin(b"\x03")
+            stream.stdin(b"echo back-$((2+2))\n")
+            output.read_until(b"back-4\r\n")
+            stream.stdin(b"exit 5\n")
             self.assertEqual(200, stream.response().status)
         output.read_to_end()
         self.assertEqual(5 << 8, self.status(*path))
@@ -612,7 +619,7 @@ class InputStreams(SessionTestCase):
     def test_vanished_amid_a_record(self) -> None:
         path, output = self.cat()
         payload = wire.to_json(attach.io_record(attach.stdin_io(b"never")))
-        for cut in (1, 3, 10, len(payload)):
+        for cut in (1, 3, 10, len(payload) - 1):
             stream = Input(self.agent, *path)
             stream.connection.send(b"%x\r\n" % (len(payload) + 4) + b"%d\n" % len(payload)
                                    + payload[:cut])

@@ -123,6 +123,18 @@ TEST(InputRecord, ReadsWhatThePythonClientsWrite) {
   EXPECT_EQ(record->data, "piped-stdin\n");
 }
 
+// mesos-go does it in JSON.
+TEST(InputRecord, TakesAbsentDataForNone) {
+  Call call = data_call("");
+  call.mutable_attach_container_input()->mutable_process_io()->mutable_data()->clear_data();
+  for (Encoding encoding : kBoth) {
+    const auto record = decode_input(encoding, encode(encoding, call));
+    ASSERT_TRUE(record.has_value()) << record.error().message;
+    EXPECT_EQ(record->kind, Kind::kData);
+    EXPECT_EQ(record->data, "");
+  }
+}
+
 TEST(InputRecord, IsAsLenientWithJsonAsApacheMesos) {
   EXPECT_EQ(json_data_error(R"({"type":"DATA","data":{"type":"STDIN","data":"YQ"}})"), "");
   EXPECT_EQ(json_data_error(R"({"type":"DATA","data":{"type":"STDIN","data":" Y\nQ = junk!"}})"),
@@ -132,8 +144,8 @@ TEST(InputRecord, IsAsLenientWithJsonAsApacheMesos) {
             "");
   // Of a name that comes twice the last one counts, with nothing of the first left.
   EXPECT_EQ(json_data_error(R"({"type":"DATA","data":{"type":"STDIN","data":"YQ=="},)"
-                            R"("data":{"type":"STDIN"}})"),
-            "Expecting 'process_io.data.data' to be present");
+                            R"("data":{"data":""}})"),
+            "Expecting 'process_io.data.type' to be present");
   EXPECT_EQ(json_data_error(R"({"type":"CONTROL","control":{"type":"TTY_INFO","tty_info":)"
                             R"({"window_size":{"rows":"40","columns":80.7}}}})"),
             "");
@@ -155,6 +167,8 @@ TEST(InputRecord, SaysWhatIsWrongWithTheJson) {
   EXPECT_TRUE(json_error(encode(Encoding::kJson, data_call("x")) + "x")
                   .starts_with("Failed to parse body into JSON: "));
   EXPECT_TRUE(json_error("{\"x\":" + std::string(100000, '[')).starts_with("Failed to parse"));
+  EXPECT_TRUE(json_error(encode(Encoding::kJson, data_call("x")) + std::string(1, '\0'))
+                  .starts_with("Failed to parse body into JSON: "));
   EXPECT_EQ(json_error("\"text\""), "Expecting a JSON object");
   EXPECT_EQ(json_error("[]"), "Expecting a JSON object");
   EXPECT_EQ(json_error("17"), "Expecting a JSON object");
@@ -204,8 +218,6 @@ TEST(InputRecord, SaysWhatIsWrongWithTheMessage) {
   EXPECT_EQ(errors(call), "Expecting 'process_io.data' to be present");
   io.mutable_data();
   EXPECT_EQ(errors(call), "Expecting 'process_io.data.type' to be present");
-  io.mutable_data()->set_type(ProcessIO::Data::STDIN);
-  EXPECT_EQ(errors(call), "Expecting 'process_io.data.data' to be present");
   io.mutable_data()->set_data("x");
   io.mutable_data()->set_type(ProcessIO::Data::STDOUT);
   EXPECT_EQ(errors(call), "Expecting 'process_io.data.type' to be 'STDIN'");  // recorded
@@ -251,8 +263,7 @@ void compare(Encoding encoding, const std::string& record) {
   if (!decoded) {
     // Whatever is refused must be broken, or not be one of the three good messages.
     if (!parsed) return;
-    const bool data = io.type() == ProcessIO::DATA && io.data().type() == ProcessIO::Data::STDIN &&
-                      io.data().has_data();
+    const bool data = io.type() == ProcessIO::DATA && io.data().type() == ProcessIO::Data::STDIN;
     const bool window = io.type() == ProcessIO::CONTROL &&
                         io.control().type() == ProcessIO::Control::TTY_INFO &&
                         io.control().tty_info().has_window_size();

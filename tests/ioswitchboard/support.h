@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -32,18 +35,49 @@ using namespace std::chrono_literals;
 using base::Task;
 using mesos::v1::agent::Call;
 
+// The children that are to be killed when a test is aborted, by its watchdog for example: nothing
+// is destroyed then.
+class Orphans {
+ public:
+  static void add(pid_t pid) {
+    signal(SIGABRT, kill_all);
+    signal(SIGTERM, kill_all);
+    replace(0, pid);
+  }
+  static void remove(pid_t pid) { replace(pid, 0); }
+
+ private:
+  static void replace(pid_t old, pid_t pid) {
+    for (auto& slot : pids_) {
+      pid_t expected = old;
+      if (slot.compare_exchange_strong(expected, pid)) return;
+    }
+  }
+  static void kill_all(int number) {
+    for (auto& slot : pids_) {
+      if (const pid_t pid = slot.load(); pid > 0) ::kill(pid, SIGKILL);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+  }
+
+  static inline std::array<std::atomic<pid_t>, 512> pids_{};
+};
+
 // A child process that does not survive the test.
 class Child {
  public:
-  explicit Child(pid_t pid) : pid_(pid), pidfd_(base::open_pidfd(pid).value()) {}
-  Child(Child&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
-  Child& operator=(Child&&) = delete;
+  explicit Child(pid_t pid) : pid_(pid), pidfd_(base::open_pidfd(pid).value()) {
+    Orphans::add(pid);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
   ~Child() {
     if (pid_ < 0) return;
     kill();
     siginfo_t info{};
     waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED);
+    Orphans::remove(pid_);
   }
 
   pid_t pid() const { return pid_; }
@@ -53,7 +87,7 @@ class Child {
   // The raw status.
   Task<int> exit() {
     const auto status = co_await base::wait_for_exit(pidfd_.get());
-    pid_ = -1;
+    Orphans::remove(std::exchange(pid_, -1));
     co_return status.value().value();
   }
 
@@ -246,10 +280,7 @@ class SwitchboardTest : public tests::LoopTest {
   // Starts a switchboard, and `command` with a shell, if there is one, as its container.
   Container& start(SwitchboardOptions options, const std::string& command = {}) {
     auto started = start_switchboard(options);
-    if (!started) {
-      ADD_FAILURE() << started.error().message;
-      std::abort();
-    }
+    if (!started) give_up(started.error());
     auto container = std::make_unique<Container>();
     container->directory = options.server.directory;
     container->tty_slave_path = started->tty_slave_path;
@@ -262,7 +293,7 @@ class SwitchboardTest : public tests::LoopTest {
     return *containers_.back();
   }
   Container& start(const std::string& command) { return start(switchboard_options(), command); }
-  Container& start(ServerOptions server, const std::string& command) {
+  Container& start(ServerOptions server, const std::string& command = {}) {
     return start(switchboard_options(std::move(server)), command);
   }
 
@@ -285,14 +316,14 @@ class SwitchboardTest : public tests::LoopTest {
   static Task<Reader> attach(Container& container, Encoding encoding = Encoding::kProtobuf,
                              bool replay = false) {
     auto attached = co_await attach_output(container.directory, {encoding, true}, replay);
-    if (!attached) ADD_FAILURE() << attached.error().message;
+    if (!attached) give_up(attached.error());
     EXPECT_EQ(attached->response.status, 200);
     co_return Reader(*std::move(attached), encoding);
   }
 
   static Task<Writer> write_to(Container& container, Encoding encoding = Encoding::kProtobuf) {
     auto connection = co_await connect_switchboard(container.directory);
-    if (!connection) ADD_FAILURE() << connection.error().message;
+    if (!connection) give_up(connection.error());
     const auto sent = co_await connection->send_head(
         "POST", kInputPath,
         {{"Content-Type", std::string(kRecordIoType)},
@@ -306,6 +337,12 @@ class SwitchboardTest : public tests::LoopTest {
   static Task<void> end(Container& container) {
     container.switchboard->signal(SIGTERM);
     EXPECT_EQ(co_await container.switchboard->exit(), 0);
+  }
+
+  // Without this a test makes no sense.
+  [[noreturn]] static void give_up(const base::Error& error) {
+    std::fprintf(stderr, "%s\n", error.message.c_str());
+    std::abort();
   }
 
   // As the agent does: waits for the command, then ends the switchboard.
