@@ -127,7 +127,8 @@ base::Task<void> ServerConnection::refuse(int status, std::string reason) {
   headers.set("Content-Length", base::concat(response.body.size()));
   headers.set("Connection", "close");
   const std::string bytes = format_response_head(status, headers) + "\r\n" + response.body;
-  co_await stream_.write_all(bytes);
+  // Not longer than it is worth: nobody else would notice that such a client does not read.
+  co_await base::with_timeout(stream_.write_all(bytes), limits_.drain_total);
 }
 
 base::Task<void> ServerConnection::wind_down() {
