@@ -132,9 +132,8 @@ Task<void> Containerizer::forget_launch(const Container& container) {
     ended_.recover_root(id);
   }
   if (removed && container.config().created_directory()) {
-    removed = co_await base::run_on_worker([work_dir = services_.options.work_dir, id] {
-      return Sandbox::remove(work_dir, id);
-    });
+    removed = co_await base::run_on_worker(
+        [work_dir = services_.options.work_dir, id] { return Sandbox::remove(work_dir, id); });
   }
   if (!removed) LOG(ERROR) << removed.error().message;
 }

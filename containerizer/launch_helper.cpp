@@ -52,10 +52,10 @@ void record_status(int status) {
 
 // --- The steps, in order. ---
 
-// What the agent ignores (SIGPIPE), or was started to ignore (SIGHUP under nohup), is no business of
-// the command's.
+// What the agent ignores (SIGPIPE), or was started to ignore (SIGHUP under nohup), is no business
+// of the command's.
 void reset_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) sigaction(number, &action, nullptr);
   // All blocked: none is lost, and none ends init. The launcher has started us so.
@@ -147,6 +147,7 @@ const char* find_variable(char** environment, const char* name) {
 // there, else looked up in the PATH of the new environment. Returns errno.
 int execute(const LaunchSpecView& spec) {
   const char* name = spec.executable;
+  if (name[0] == '\0') return ENOENT;
   if (name[0] == '/' || access(name, X_OK) == 0) {
     execve(name, spec.arguments, spec.environment);
     return errno;

@@ -25,7 +25,7 @@ struct ProcessEntry {
   pid_t session = 0;
 };
 
-// pid, parent and session of every process of the host.
+// pid, parent and session of every process of the host that is alive.
 std::vector<ProcessEntry> list_processes() {
   std::vector<ProcessEntry> entries;
   auto names = base::list_directory("/proc");
@@ -39,6 +39,8 @@ std::vector<ProcessEntry> list_processes() {
     if (end == std::string::npos) continue;
     const auto fields = base::split(std::string_view(*stat).substr(end + 2), ' ');
     if (fields.size() < 4) continue;
+    // A zombie is dead, however long its parent takes to reap it.
+    if (fields[0] == "Z" || fields[0] == "X") continue;
     entries.push_back({*pid, base::parse_number<pid_t>(fields[1]).value_or(0),
                        base::parse_number<pid_t>(fields[3]).value_or(0)});
   }
@@ -65,27 +67,14 @@ class PosixLauncher final : public Launcher {
     auto at = inits_.find(id);
     if (at == inits_.end()) co_return {};
     const pid_t init = at->second;
-    std::set<pid_t> known = {init};
-    while (true) {
-      std::vector<base::Fd> victims;
-      for (const auto& entry : list_processes()) {
-        const bool ours =
-            entry.pid != init && (entry.session == init || known.contains(entry.parent));
-        if (!ours) continue;
-        known.insert(entry.pid);
-        auto victim = base::open_pidfd(entry.pid);
-        if (!victim || !base::send_signal(victim->get(), SIGKILL)) continue;
-        victims.push_back(*std::move(victim));
-      }
-      if (victims.empty()) break;
-      for (const auto& victim : victims) {
-        (void)co_await base::with_timeout(base::wait_for_exit(victim.get()), kOneDeath);
-      }
-    }
+    // First, so that init gets to write the command's status.
+    co_await kill_below(init);
     if (pidfd >= 0) {
       (void)base::send_signal(pidfd, SIGKILL);
       (void)co_await base::wait_for_exit(pidfd);
     }
+    // What init has started since we looked is in its session still.
+    co_await kill_below(init);
     co_return {};
   }
 
@@ -104,6 +93,40 @@ class PosixLauncher final : public Launcher {
 
  private:
   static constexpr std::chrono::seconds kOneDeath{5};
+
+  // Kills and looks again until nothing is left.
+  static Task<void> kill_below(pid_t init) {
+    std::set<pid_t> known = {init};
+    while (true) {
+      std::vector<base::Fd> victims;
+      for (const pid_t pid : find_below(init, &known)) {
+        auto victim = base::open_pidfd(pid);
+        if (!victim || !base::send_signal(victim->get(), SIGKILL)) continue;
+        victims.push_back(*std::move(victim));
+      }
+      if (victims.empty()) co_return;
+      for (const auto& victim : victims) {
+        (void)co_await base::with_timeout(base::wait_for_exit(victim.get()), kOneDeath);
+      }
+    }
+  }
+
+  // All at once, before any is killed: afterwards descent can no longer be seen. Adds to `known`.
+  static std::set<pid_t> find_below(pid_t init, std::set<pid_t>* known) {
+    const auto entries = list_processes();
+    std::set<pid_t> found;
+    size_t before;
+    do {
+      before = found.size();
+      for (const auto& entry : entries) {
+        if (entry.pid == init) continue;
+        if (entry.session != init && !known->contains(entry.parent)) continue;
+        found.insert(entry.pid);
+        known->insert(entry.pid);
+      }
+    } while (found.size() > before);
+    return found;
+  }
 
   const HelperImage helper_;
   std::map<ContainerId, pid_t> inits_;

@@ -23,7 +23,7 @@ constexpr size_t kMaxRecord = 64 * 1024 * 1024;
 
 // A client that ends one request and at once makes the next has done so in that order, but on two
 // connections, so the end may arrive a moment later.
-constexpr std::chrono::milliseconds kEndMayBeOnItsWay{100};
+constexpr std::chrono::milliseconds kEndMayBeOnItsWay{500};
 
 // What a client that has gone has sent before is still written, if the container takes it at once.
 constexpr std::chrono::milliseconds kClientGoneGrace{20};

@@ -69,9 +69,9 @@ Result<containerizer::Services> make_services(const agent::Flags& flags) {
   const bool is_linux = flags.launcher == "linux";
   std::unique_ptr<containerizer::Launcher> launcher;
   if (is_linux) {
-    TRY(launcher, containerizer::make_linux_launcher(std::move(helper), flags.cgroups_root,
-                                                     flags.runtime_dir,
-                                                     flags.cgroups_destroy_timeout));
+    TRY(launcher,
+        containerizer::make_linux_launcher(std::move(helper), flags.cgroups_root, flags.runtime_dir,
+                                           flags.cgroups_destroy_timeout));
   } else {
     launcher = containerizer::make_posix_launcher(std::move(helper));
   }

@@ -6,7 +6,8 @@
 #include "containerizer/launch_helper.h"
 
 int main(int argc, char** argv) {
-  if (argc == 2 && strcmp(argv[1], "launch") == 0) return containerizer::run_launch_helper();
+  // There is nothing to flush or to destroy.
+  if (argc == 2 && strcmp(argv[1], "launch") == 0) _exit(containerizer::run_launch_helper());
   constexpr char kUsage[] = "usage: mesos-containerizer launch (run by mesos-agent only)\n";
   [[maybe_unused]] ssize_t n = write(STDERR_FILENO, kUsage, sizeof(kUsage) - 1);
   return 2;

@@ -31,9 +31,8 @@ PressureCounters::PressureCounters(const base::CgroupHierarchy& memory, const st
   for (size_t i = 0; i < levels_.size(); ++i) {
     base::Fd events(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!events) continue;
-    auto armed =
-        memory.write(group, "cgroup.event_control",
-                     base::concat(events.get(), " ", source->get(), " ", kLevels[i].name));
+    auto armed = memory.write(group, "cgroup.event_control",
+                              base::concat(events.get(), " ", source->get(), " ", kLevels[i].name));
     if (armed) levels_[i].events = std::move(events);
   }
 }

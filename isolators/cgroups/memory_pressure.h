@@ -11,8 +11,8 @@
 
 namespace isolators {
 
-// Three eventfds that the kernel counts up (memory.pressure_level). They are only read when somebody
-// asks, so a container's pressure wakes nobody.
+// Three eventfds that the kernel counts up (memory.pressure_level). They are only read when
+// somebody asks, so a container's pressure wakes nobody.
 class PressureCounters {
  public:
   // Starts counting in `group`. Levels that the kernel does not report are left out.

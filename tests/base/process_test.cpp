@@ -186,14 +186,15 @@ TEST_F(ProcessTest, lets_several_wait) {
 }
 
 TEST_F(ProcessTest, reaps_no_process_whose_waiter_is_cancelled) {
-  auto pid = base::spawn_process(shell("exit 4"));
+  auto pid = base::spawn_process(shell("exec sleep 1000"));
   auto pidfd = base::open_pidfd(*pid);
   base::Scope scope;
   auto body = [&]() -> Task<void> { (void)co_await base::wait_for_exit(pidfd->get()); };
   scope.spawn(body());
   scope.cancel();
+  EXPECT_TRUE(base::send_signal(pidfd->get(), SIGKILL));
   settle();
-  EXPECT_EQ(wait(*pid), 4 << 8);
+  EXPECT_EQ(wait(*pid), SIGKILL);
 }
 
 TEST_F(ProcessTest, sends_signals) {

@@ -123,7 +123,8 @@ class ReplayTestMixin(unittest.TestCase):
                 self._compare(case, response, body, names)
             else:
                 self._compare_difference(difference, response, body, names)
-            self._check_framing(response)
+            if not request.startswith(b"HEAD "):
+                self._check_framing(response)
             # None of the recorded connections was closed by the server: it takes another request.
             follow_up = agent.call_on(connection, {"type": "GET_HEALTH"})
             self.assertEqual(200, follow_up.status, "on the same connection")

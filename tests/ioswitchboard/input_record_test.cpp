@@ -1,5 +1,6 @@
 #include "ioswitchboard/input_record.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -295,6 +296,7 @@ void compare(Encoding encoding, const std::string& record) {
 }
 
 TEST(InputRecord, AgreesWithTheRealParsersOnDamagedRecords) {
+  google::protobuf::LogSilencer silencer;
   std::mt19937 random(17);
   const auto below = [&random](size_t n) {
     return std::uniform_int_distribution<size_t>(0, n - 1)(random);

@@ -135,6 +135,8 @@ TEST_F(InputTest, IsFreeWhenTheWriterVanishes) {
     for (int i = 0; i < 20; ++i) {
       auto vanishes = std::make_unique<Writer>(co_await write_to(container));
       co_await vanishes->send(stdin_data("v\n"));
+      const size_t written = static_cast<size_t>(i) * 4 + 2;
+      co_await reader.read_until([&](const Output& o) { return o.out.size() == written; });
       vanishes.reset();
       Writer next = co_await write_to(container);
       co_await next.send(stdin_data("n\n"));
