@@ -9,15 +9,21 @@ function(floor_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LIBS})
 endfunction()
 
-# small_program(NAME SOURCES ... LIBS ...): a helper that runs once per container, so it is static
-# and small. The sanitizers' run-times cannot be linked statically, so there it is a plain program.
+# small_program(NAME [UNSANITIZED] SOURCES ... LIBS ...): a helper that runs once per container, so it
+# is static and small. The sanitizers' run-times cannot be linked statically, so with them it is a
+# plain program; UNSANITIZED keeps them out of it.
 function(small_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "UNSANITIZED" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
-  if(NOT MESOS_AGENT_SANITIZE)
+  if(MESOS_AGENT_SANITIZE AND ARG_UNSANITIZED)
+    target_compile_options(${name} PRIVATE -fno-sanitize=all)
+    target_link_options(${name} PRIVATE -fno-sanitize=all -static)
+  elseif(NOT MESOS_AGENT_SANITIZE)
     target_link_options(${name} PRIVATE -static)
   endif()
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
 # unit_test(NAME SOURCES ... LIBS ...): a GoogleTest binary that needs no root and leaves nothing.

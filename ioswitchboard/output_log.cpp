@@ -1,7 +1,5 @@
 #include "ioswitchboard/output_log.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
 #include "base/combine.h"
@@ -13,10 +11,6 @@ namespace {
 // Chunks below this size are sent together.
 constexpr size_t kSmall = 16 * 1024;
 
-// A backlog that was this large leaves the heap with holes that are worth giving back: there are
-// many switchboards, and most are idle for most of their life.
-constexpr uint64_t kLargeBacklog = 256 * 1024;
-
 base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 }  // namespace
@@ -26,7 +20,7 @@ void OutputLog::append(OutputRecord record) {
   const size_t cost = record.cost();
   entries_.push_back({std::move(record), cost_});
   cost_ += cost;
-  largest_backlog_ = std::max(largest_backlog_, cost_ - entries_.front().start);
+  activity_.set();
   wake_readers();
 }
 
@@ -54,9 +48,6 @@ void OutputLog::trim() {
   uint64_t needed = first_ + entries_.size();
   for (const OutputReader* reader : readers_) needed = std::min(needed, reader->next_);
   for (; first_ < needed; ++first_) entries_.pop_front();
-  if (!entries_.empty() || largest_backlog_ < kLargeBacklog) return;
-  largest_backlog_ = 0;
-  malloc_trim(0);
 }
 
 // Of a full log: whether that hurts anybody.
@@ -119,6 +110,7 @@ OutputReader::~OutputReader() {
   std::erase(log_.readers_, this);
   log_.trim();
   log_.progress_.set();
+  log_.activity_.set();
 }
 
 OutputRecord& OutputReader::record(size_t index) {
@@ -151,6 +143,7 @@ void OutputReader::taken() {
   last_taken_ = OutputLog::Clock::now();
   log_.trim();
   log_.progress_.set();
+  log_.activity_.set();
 }
 
 }  // namespace ioswitchboard

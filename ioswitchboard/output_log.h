@@ -41,6 +41,12 @@ class OutputLog {
   OutputLog(const OutputLog&) = delete;
   OutputLog& operator=(const OutputLog&) = delete;
 
+  // All readers have taken everything.
+  bool empty() const { return entries_.empty(); }
+
+  // Set whenever something comes or goes, for who clears it.
+  base::Event& activity() { return activity_; }
+
   // Nobody reads: what would be appended now would be dropped.
   bool unread() const { return readers_.empty(); }
 
@@ -81,11 +87,11 @@ class OutputLog {
 
   const Limits limits_;
   std::deque<Entry> entries_;
-  uint64_t first_ = 0;            // the number of entries_.front(), counting from the very first
-  uint64_t cost_ = 0;             // of all records ever
-  uint64_t largest_backlog_ = 0;  // since the heap was trimmed
+  uint64_t first_ = 0;  // the number of entries_.front(), counting from the very first
+  uint64_t cost_ = 0;   // of all records ever
   std::vector<OutputReader*> readers_;
   base::Event first_reader_;
+  base::Event activity_;
   base::Event progress_;  // a reader has taken something, attached or detached
   std::optional<Clock::time_point> in_the_way_since_;
   bool finished_ = false;

@@ -1,6 +1,7 @@
 #include "ioswitchboard/server.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -24,6 +25,8 @@ using base::FdWatch;
 // Who asked before the container's end is to get an answer. So many turns of the loop a connection
 // is given to be accepted and the head of its request, which has come already, to be read.
 constexpr int kAttachTurns = 16;
+
+constexpr std::chrono::milliseconds kIdleAfter{500};
 
 base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
@@ -88,7 +91,9 @@ Server::Server(ServerOptions options)
   }
 }
 
-base::Task<void> Server::run() { co_await base::any_of(serve(), send_heartbeats(), live()); }
+base::Task<void> Server::run() {
+  co_await base::any_of(serve(), send_heartbeats(), give_memory_back(), live());
+}
 
 base::Task<void> Server::serve() {
   // It fails only if the agent gave us something that is not a listening socket.
@@ -148,6 +153,20 @@ base::Task<void> Server::send_heartbeats() {
     // A reader that has plenty to take needs no sign that there may be some later.
     if (log_.unread() || log_.full()) continue;
     log_.append(OutputRecord::heartbeat(options_.heartbeat_interval));
+  }
+}
+
+// A burst leaves a heap full of holes. There are many switchboards, most of them idle for most of
+// their life; but in the middle of a stream this would cost more than it gives.
+base::Task<void> Server::give_memory_back() {
+  base::Event& activity = log_.activity();
+  while (true) {
+    co_await activity.wait();
+    while (activity.is_set()) {
+      activity.clear();
+      co_await base::sleep_for(kIdleAfter);
+    }
+    if (log_.empty()) malloc_trim(0);
   }
 }
 

@@ -38,6 +38,7 @@ class Server {
 
   base::Task<void> serve();
   base::Task<void> send_heartbeats();
+  base::Task<void> give_memory_back();
   base::Task<void> live();
   base::Task<void> pump();
   base::Task<void> wind_down();

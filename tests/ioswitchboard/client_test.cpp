@@ -1,4 +1,6 @@
 // The agent's side, as the agent uses it: behind an HTTP server that has nothing else to do.
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -50,13 +52,26 @@ class ClientTest : public SwitchboardTest {
   }
 
   Task<Writer> open_input(Encoding encoding = Encoding::kProtobuf) {
-    http::ClientConnection connection = co_await connect();
+    co_return co_await begin_input(co_await connect(), encoding);
+  }
+
+  static Task<Writer> begin_input(http::ClientConnection connection, Encoding encoding) {
     [[maybe_unused]] const auto sent =
         co_await connection.send_head("POST", "/input",
                                       {{"Content-Type", std::string(kRecordIoType)},
                                        {"Message-Content-Type", std::string(media_type(encoding))}},
                                       http::BodyKind::kChunked);
     co_return Writer(std::move(connection), encoding);
+  }
+
+  // By a unix socket, whose end is seen at once; that of a TCP connection comes behind all data, so
+  // it is not seen before the agent has had room for those.
+  Task<Writer> open_local_input() {
+    int fds[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    scope_.spawn(server_->serve_connection(base::Fd(fds[0])));
+    http::ClientConnection connection{base::Fd(fds[1])};
+    co_return co_await begin_input(std::move(connection), Encoding::kProtobuf);
   }
 
   // The first record of all clients: the container's id.
@@ -214,21 +229,20 @@ TEST_F(ClientTest, LetsTheNextWriterInWhenOneVanishes) {
   Container& container = start("sleep 10");
   serve(container);
   run([&]() -> Task<void> {
-    for (bool blocked : {false, true}) {
-      auto vanishes = std::make_unique<Writer>(co_await open_input());
+    // Of the first, everything is taken; of the second, what stdin and the switchboard's socket
+    // hold; with the third, the agent is full as well.
+    for (int records : {0, 4, 40}) {
+      auto vanishes = std::make_unique<Writer>(co_await open_local_input());
       co_await vanishes->send_raw(id_record());
-      co_await vanishes->send(stdin_data("x"));
-      // More than stdin and the switchboard's socket hold. What would fill the client's connection,
-      // too, would hide its end from the agent.
-      for (int i = 0; blocked && i < 8; ++i) {
-        co_await vanishes->send(stdin_data(std::string(65536, 'x')));
-        co_await base::sleep_for(10ms);
-      }
+      const auto fill = [](Writer& writer, int count) -> Task<void> {
+        for (; count > 0; --count) co_await writer.send(stdin_data(std::string(65536, 'x')));
+      };
+      co_await base::with_timeout(fill(*vanishes, records), 300ms);
       vanishes.reset();
       Writer next = co_await open_input();
       co_await next.send_raw(id_record());
       co_await next.finish();
-      EXPECT_EQ(co_await next.answer(), 200);
+      EXPECT_EQ(co_await next.answer(), 200) << records;
     }
   }());
 }

@@ -35,6 +35,12 @@ using namespace std::chrono_literals;
 using base::Task;
 using mesos::v1::agent::Call;
 
+#if __has_feature(address_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 // The children that are to be killed when a test is aborted, by its watchdog for example: nothing
 // is destroyed then.
 class Orphans {
