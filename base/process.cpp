@@ -1,6 +1,7 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -107,6 +108,11 @@ Task<Result<std::optional<int>>> wait_for_exit(int pidfd) {
     }
     co_await watch.readable();
   }
+}
+
+bool has_exited(int pidfd) {
+  pollfd entry{pidfd, POLLIN, 0};
+  return poll(&entry, 1, 0) > 0;
 }
 
 Status send_signal(int pidfd, int signal) {

@@ -23,6 +23,9 @@ Result<Fd> open_pidfd(pid_t pid);
 // borrowed. Several may wait for a process; one of them gets the status.
 Task<Result<std::optional<int>>> wait_for_exit(int pidfd);
 
+// Whether it has ended, without waiting.
+bool has_exited(int pidfd);
+
 // kill(2) without the race on the pid. ESRCH is kNotFound.
 Status send_signal(int pidfd, int signal);
 

@@ -9,6 +9,13 @@ function(floor_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LIBS})
 endfunction()
 
+# sanitizer_defaults(TARGET): what a program of a sanitizer build sets for its run-time.
+function(sanitizer_defaults target)
+  if(MESOS_AGENT_SANITIZE)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sanitizer_options.cpp)
+  endif()
+endfunction()
+
 # small_program(NAME [UNSANITIZED] SOURCES ... LIBS ...): a helper that runs once per container, so it
 # is static and small. The sanitizers' run-times cannot be linked statically, so with them it is a
 # plain program; UNSANITIZED keeps them out of it.
@@ -19,8 +26,11 @@ function(small_program name)
   if(MESOS_AGENT_SANITIZE AND ARG_UNSANITIZED)
     target_compile_options(${name} PRIVATE -fno-sanitize=all)
     target_link_options(${name} PRIVATE -fno-sanitize=all -static)
-  elseif(NOT MESOS_AGENT_SANITIZE)
-    target_link_options(${name} PRIVATE -static)
+  else()
+    sanitizer_defaults(${name})
+    if(NOT MESOS_AGENT_SANITIZE)
+      target_link_options(${name} PRIVATE -static)
+    endif()
   endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)

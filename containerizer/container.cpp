@@ -50,6 +50,22 @@ bool wants_switchboard(const ContainerConfig& config, const Options& options) {
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
+// A switchboard ends only when it is told to: if it dies before, nobody reads the container's
+// output any more, so the container goes too, with this as its reason.
+Limitation describe_switchboard_death(const Result<std::optional<int>>& status) {
+  Limitation limitation;
+  limitation.reason = TaskStatus::REASON_IO_SWITCHBOARD_EXITED;
+  limitation.message = "'IOSwitchboard' ";
+  if (!status || !status->has_value()) {
+    limitation.message += "has ended";
+  } else if (WIFSIGNALED(**status)) {
+    limitation.message += concat("terminated with signal ", strsignal(WTERMSIG(**status)));
+  } else {
+    limitation.message += concat("exited with status ", WEXITSTATUS(**status));
+  }
+  return limitation;
+}
+
 }  // namespace
 
 Container::Container(Services& services, ContainerId id, ContainerConfig config,
@@ -279,25 +295,12 @@ std::vector<Task<Limitation>> Container::watches() {
   return tasks;
 }
 
-// A switchboard ends only when it is told to: if it dies before, nobody reads the container's
-// output any more, so the container goes too, with a reason.
 Task<void> Container::switchboard_death() {
   if (!switchboard_) {
     base::Event never;
     co_await never.wait();
   }
-  auto status = co_await base::wait_for_exit(switchboard_->pidfd.get());
-  Limitation limitation;
-  limitation.reason = TaskStatus::REASON_IO_SWITCHBOARD_EXITED;
-  limitation.message = "'IOSwitchboard' ";
-  if (!status || !status->has_value()) {
-    limitation.message += "has ended";
-  } else if (WIFSIGNALED(**status)) {
-    limitation.message += concat("terminated with signal ", strsignal(WTERMSIG(**status)));
-  } else {
-    limitation.message += concat("exited with status ", WEXITSTATUS(**status));
-  }
-  set_cause(limitation);
+  set_cause(describe_switchboard_death(co_await base::wait_for_exit(switchboard_->pidfd.get())));
 }
 
 // --- The steps of wind_down() ---
@@ -313,6 +316,10 @@ Task<void> Container::destroy_children() {
 Task<void> Container::finish_switchboard() {
   if (!switchboard_) co_return;
   const int pidfd = switchboard_->pidfd.get();
+  // Its readers may have seen its death before us, and have ended the container for it.
+  if (base::has_exited(pidfd) && !cause_.has_reason()) {
+    set_cause(describe_switchboard_death(co_await base::wait_for_exit(pidfd)));
+  }
   (void)base::send_signal(pidfd, SIGTERM);
   if (!co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) {
     LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";

@@ -111,6 +111,7 @@ OutputReader::~OutputReader() {
   log_.trim();
   log_.progress_.set();
   log_.activity_.set();
+  log_.activity_.set();
 }
 
 OutputRecord& OutputReader::record(size_t index) {

@@ -100,13 +100,14 @@ std::optional<http::Response> check_call(const Call& call, const Media& media) {
   if (!call.has_type()) {
     return error_response(400, "Failed to validate agent::Call: Expecting 'type' to be present");
   }
-  const CallRules* rules = find_rules(call.type());
-  if (rules == nullptr) return error_response(501);
-  if (auto valid = validate_call(call, *rules); !valid) {
+  const CallRules* known = find_rules(call.type());
+  const CallRules rules = known != nullptr ? *known : CallRules{.type = call.type()};
+  if (auto valid = validate_call(call, rules); !valid) {
     return error_response(400, "Failed to validate agent::Call: " + valid.error().message);
   }
-  if (auto refusal = check_streaming(*rules, media)) return refusal;
-  if (rules->handle == nullptr) {
+  if (auto refusal = check_streaming(rules, media)) return refusal;
+  if (known == nullptr) return error_response(501);
+  if (rules.handle == nullptr) {
     return error_response(501, concat("The call ", Call::Type_Name(call.type()),
                                       " is not implemented by this version of mesos-agent"));
   }

@@ -34,9 +34,7 @@ namespace internal {
 inline std::string recorded_bytes(const google::protobuf::Struct& part) {
   const auto text = part.fields().find("text");
   if (text != part.fields().end()) return text->second.string_value();
-  std::string bytes;
-  EXPECT_TRUE(proto::base64_decode(part.fields().at("base64").string_value(), &bytes));
-  return bytes;
+  return proto::decode_base64(part.fields().at("base64").string_value()).value();
 }
 
 }  // namespace internal
@@ -51,8 +49,7 @@ inline std::vector<Recording> read_recordings(const std::string& name) {
     const auto& response = entry.fields().at("response").struct_value().fields();
     Recording recording;
     recording.name = entry.fields().at("case").string_value();
-    recording.request =
-        internal::recorded_bytes(entry.fields().at("request").struct_value());
+    recording.request = internal::recorded_bytes(entry.fields().at("request").struct_value());
     const std::string status = response.at("status").string_value();  // "HTTP/1.1 200 OK"
     const auto words = base::split(status, ' ');
     if (words.size() > 1) recording.status = base::parse_number<int>(words[1]).value_or(0);

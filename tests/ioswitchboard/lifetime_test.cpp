@@ -202,7 +202,7 @@ TEST_F(LifetimeTest, TakesLittleMemory) {
       co_await writer.send(stdin_data("\n"));
       co_await reader.read_until([](const Output& output) { return output.out.size() > 1999990; });
     }
-    co_await base::sleep_for(1s);  // half of it, and it is idle
+    co_await base::sleep_for(1500ms);  // until they know that they are idle
   }());
   report("after 2 MB to a reader each");
 }

@@ -32,8 +32,7 @@ TEST(CallTable, HasEveryTypeOnce) {
 }
 
 TEST(CallTable, MembersExist) {
-  EXPECT_EQ("launch_nested_container_session",
-            member_name(Call::LAUNCH_NESTED_CONTAINER_SESSION));
+  EXPECT_EQ("launch_nested_container_session", member_name(Call::LAUNCH_NESTED_CONTAINER_SESSION));
   for (const auto& rules : call_table()) {
     const auto* member = Call::descriptor()->FindFieldByName(member_name(rules.type));
     if (rules.needs_message || rules.validate != nullptr) {
@@ -58,12 +57,19 @@ TEST(CallTable, WhoStreams) {
 
 TEST(CallTable, WhoNeedsAMessage) {
   // The messages of these are optional, or there is none.
-  const std::set<int> without = {
-      Call::GET_HEALTH,     Call::GET_FLAGS,  Call::GET_VERSION,
-      Call::GET_LOGGING_LEVEL, Call::GET_STATE,  Call::GET_CONTAINERS,
-      Call::GET_FRAMEWORKS, Call::GET_EXECUTORS, Call::GET_TASKS,
-      Call::GET_AGENT,      Call::GET_RESOURCE_PROVIDERS, Call::PRUNE_IMAGES,
-      Call::GET_OPERATIONS};
+  const std::set<int> without = {Call::GET_HEALTH,
+                                 Call::GET_FLAGS,
+                                 Call::GET_VERSION,
+                                 Call::GET_LOGGING_LEVEL,
+                                 Call::GET_STATE,
+                                 Call::GET_CONTAINERS,
+                                 Call::GET_FRAMEWORKS,
+                                 Call::GET_EXECUTORS,
+                                 Call::GET_TASKS,
+                                 Call::GET_AGENT,
+                                 Call::GET_RESOURCE_PROVIDERS,
+                                 Call::PRUNE_IMAGES,
+                                 Call::GET_OPERATIONS};
   for (const auto& rules : call_table()) {
     Call call;
     call.set_type(rules.type);
