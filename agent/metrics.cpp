@@ -48,10 +48,17 @@ struct Metric {
 };
 
 constexpr Metric kMetrics[] = {
+    {"containerizer/fetcher/cache_size_total_bytes", none},
+    {"containerizer/fetcher/cache_size_used_bytes", none},
+    {"containerizer/fetcher/task_fetches_failed", none},
+    {"containerizer/fetcher/task_fetches_succeeded", none},
     {"containerizer/mesos/container_destroy_errors",
      [](const Agent& agent) -> Value {
        return static_cast<double>(agent.containers.destroy_errors());
      }},
+    {"gc/path_removals_failed", none},
+    {"gc/path_removals_pending", none},
+    {"gc/path_removals_succeeded", none},
     {"slave/container_launch_errors",
      [](const Agent& agent) -> Value {
        return static_cast<double>(agent.container_launch_errors);

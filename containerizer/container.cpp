@@ -314,21 +314,24 @@ Task<void> Container::destroy_children() {
 }
 
 Task<void> Container::finish_switchboard() {
-  if (!switchboard_) co_return;
-  const int pidfd = switchboard_->pidfd.get();
+  if (switchboard_) co_await end_switchboard(switchboard_->pidfd.get());
+  switchboard_.reset();
+  // What a damaged checkpoint calls not attachable may have had one all the same.
+  if (!config_.attachable() && !recovered_) co_return;
+  auto removed = base::remove_tree(file(kSwitchboardDirectory));
+  if (!removed) LOG(WARNING) << removed.error().message;
+}
+
+Task<void> Container::end_switchboard(int pidfd) {
   // Its readers may have seen its death before us, and have ended the container for it.
   if (base::has_exited(pidfd) && !cause_.has_reason()) {
     set_cause(describe_switchboard_death(co_await base::wait_for_exit(pidfd)));
   }
   (void)base::send_signal(pidfd, SIGTERM);
-  if (!co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) {
-    LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";
-    (void)base::send_signal(pidfd, SIGKILL);
-    (void)co_await base::wait_for_exit(pidfd);
-  }
-  switchboard_.reset();
-  auto removed = base::remove_tree(file(kSwitchboardDirectory));
-  if (!removed) LOG(WARNING) << removed.error().message;
+  if (co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) co_return;
+  LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";
+  (void)base::send_signal(pidfd, SIGKILL);
+  (void)co_await base::wait_for_exit(pidfd);
 }
 
 // Goes on after a failure: what can be freed is freed. The first failure is the result.
