@@ -1,9 +1,9 @@
 #include "bench/oci_runtime.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include <cerrno>
+
 #include "base/files.h"
 #include "base/stream.h"
 #include "base/strings.h"
@@ -14,7 +14,6 @@
 namespace bench {
 
 using base::concat;
-using base::Fd;
 using base::Result;
 using base::Status;
 
@@ -61,7 +60,7 @@ OciRuntime::OciRuntime(std::string program, const std::string& directory, std::s
 
 Result<std::string> OciRuntime::make_bundle(const std::string& id,
                                             const std::vector<std::string>& argv) const {
-  const std::string bundle = base::join_path(directory_, id);
+  std::string bundle = base::join_path(directory_, id);
   const std::string rootfs = base::join_path(bundle, "rootfs");
   if (base::path_exists(rootfs)) return bundle;
   for (const char* directory : {"proc", "dev", "usr"}) {

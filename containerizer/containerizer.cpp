@@ -87,6 +87,7 @@ std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerCo
 
 Task<Status> Containerizer::launch(LaunchParameters parameters) {
   const ContainerId id = parameters.id;
+  co_await await_erased(id);
   if (containers_.contains(id)) {
     co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
   }
@@ -124,7 +125,7 @@ Task<void> Containerizer::run(std::shared_ptr<Container> container) {
 
 // Deletes what a launch has made that came to nothing; an earlier container's end is kept.
 Task<void> Containerizer::forget_launch(const Container& container) {
-  const ContainerId id = container.id();
+  const ContainerId& id = container.id();
   Status removed;
   if (container.has_runtime_directory()) {
     removed = base::remove_tree(services_.paths.directory(id));
@@ -177,6 +178,7 @@ Task<void> Containerizer::destroy_all() {
 }
 
 Task<Status> Containerizer::remove(ContainerId id) {
+  co_await await_erased(id);
   if (containers_.contains(id)) {
     co_return fail(
         concat(id.has_parent() ? "Nested container" : "Container", " has not terminated yet"));
@@ -188,11 +190,33 @@ Task<Status> Containerizer::remove(ContainerId id) {
     co_return fail(ErrorKind::kNotFound, concat("Container ", id.to_string(), " cannot be found"));
   }
   if (!id.has_parent()) ended_.drop_root(id);
-  co_return co_await base::run_on_worker(
-      [id, directory = services_.paths.directory(id), work_dir = services_.options.work_dir] {
+  co_return co_await erase(id, true);
+}
+
+Task<Status> Containerizer::erase(ContainerId id, bool sandbox) {
+  const auto done = std::make_shared<Erased>();
+  erasing_.emplace(id, done);
+  lives_.spawn(erase_files(id, sandbox, done));
+  co_await done->wait();
+  co_return done->get();
+}
+
+Task<void> Containerizer::erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done) {
+  Status erased =
+      co_await base::run_on_worker([id, sandbox, directory = services_.paths.directory(id),
+                                    work_dir = services_.options.work_dir] {
         Status removed = base::remove_tree(directory);
-        return removed ? Sandbox::remove(work_dir, id) : removed;
+        return removed && sandbox ? Sandbox::remove(work_dir, id) : removed;
       });
+  erasing_.erase(id);
+  done->set(std::move(erased));
+}
+
+Task<void> Containerizer::await_erased(ContainerId id) {
+  for (auto at = erasing_.find(id); at != erasing_.end(); at = erasing_.find(id)) {
+    const auto done = at->second;
+    co_await done->wait();
+  }
 }
 
 Result<std::string> Containerizer::find_switchboard(const ContainerId& id) const {
@@ -210,9 +234,10 @@ Task<void> Containerizer::forget_expired() {
   while (true) {
     root_ended_.clear();
     for (const auto& root : ended_.take_expired()) {
-      auto removed = co_await base::run_on_worker(
-          [directory = services_.paths.directory(root)] { return base::remove_tree(directory); });
-      if (!removed) LOG(WARNING) << removed.error().message;
+      // The id may have been taken again, or removed, while the one before was deleted.
+      if (containers_.contains(root) || erasing_.contains(root)) continue;
+      auto erased = co_await erase(root, false);
+      if (!erased) LOG(WARNING) << erased.error().message;
     }
     if (const auto next = ended_.next_expiry()) {
       co_await base::any_of(wait_for(root_ended_), base::sleep_task(*next));

@@ -85,10 +85,20 @@ class Containerizer {
 
   base::Task<void> forget_expired();
 
+  // Deletes what is left of a container on disk, at the present moment nothing that is in use: its
+  // records and, with `sandbox`, its sandbox. Goes on if the awaiting task is cancelled.
+  base::Task<base::Status> erase(ContainerId id, bool sandbox);
+  using Erased = base::OneShot<base::Status>;
+  base::Task<void> erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done);
+
+  // Waits until nothing of that id is being deleted.
+  base::Task<void> await_erased(ContainerId id);
+
   Services services_;
   TerminationRecords ended_;
   base::Event root_ended_;  // since forget_expired() looked last
   std::map<ContainerId, std::shared_ptr<Container>> containers_;
+  std::map<ContainerId, std::shared_ptr<Erased>> erasing_;
   uint64_t destroy_errors_ = 0;
   base::Scope lives_;  // last: ends before what its tasks use
 };

@@ -46,7 +46,8 @@ base::Task<base::Status> pass_on(Attached& attached, http::ResponseWriter& write
 // ended. `client` tells, while the container takes nothing, that the client has gone: that, and a
 // body that breaks off, is an error of kind kClosed, which nobody needs to be told.
 //
-// All arguments by reference must live until it returns.
+// (The end of a TCP connection comes behind its data, so it is not seen while those fill all
+// buffers on the way.) All arguments by reference must live until it returns.
 base::Task<base::Result<http::Response>> attach_input(std::string directory, Encoding encoding,
                                                       std::string_view read_ahead,
                                                       http::BodyReader& body,

@@ -9,7 +9,6 @@
 
 namespace operator_api {
 
-using base::ErrorKind;
 using base::Task;
 using isolators::ContainerId;
 using mesos::v1::agent::Response;

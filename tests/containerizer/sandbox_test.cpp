@@ -256,7 +256,7 @@ TEST_F(SandboxTest, UnknownUser) {
 
 // Only root can give files away; anybody else is told so, and leaves nothing.
 TEST_F(SandboxTest, BelongsToTheContainersUserAlone) {
-  const Credentials other{.uid = 65534, .gid = 65534, .groups = {}};
+  const Credentials other{.uid = 4242, .gid = 4242, .groups = {}};
   auto sandbox = create(kNested, other);
   if (geteuid() != 0) {
     ASSERT_FALSE(sandbox.has_value());
