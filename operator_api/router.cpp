@@ -39,7 +39,8 @@ bool is_below(std::string_view path, std::string_view prefix) {
 const Route* find_route(std::string_view path) {
   const Route* found = nullptr;
   for (const auto& route : kRoutes) {
-    if (is_below(path, route.path) && (found == nullptr || route.path > found->path)) {
+    if (is_below(path, route.path) &&
+        (found == nullptr || route.path.size() > found->path.size())) {
       found = &route;
     }
   }
