@@ -2,6 +2,8 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
+
 #include "base/combine.h"
 #include "base/files.h"
 #include "base/strings.h"
@@ -301,7 +303,10 @@ void Containerizer::recover_container(const ContainerId& id) {
 
 // What the launcher still has but no checkpoint tells of.
 void Containerizer::find_orphans() {
-  for (const auto& id : services_.launcher->find_containers()) {
+  auto ids = services_.launcher->find_containers();
+  // Parents first, so that each of their children finds them, and goes before them.
+  std::reverse(ids.begin(), ids.end());
+  for (const auto& id : ids) {
     if (containers_.contains(id)) continue;
     LOG(WARNING) << "Destroying orphan container " << id.to_string();
     ContainerConfig config;

@@ -365,4 +365,51 @@ TEST_F(HalfLaunchedTest, AChildEndsWithAParentThatNeverRuns) {
   EXPECT_FALSE(fs::exists(runtime(kRoot)));
 }
 
+// --- Containers that no checkpoint tells of ---
+
+// Has a tree from an earlier run, whose processes take a moment to die.
+class OrphanLauncher final : public containerizer::Launcher {
+ public:
+  explicit OrphanLauncher(tests::Log& log) : log_(log) {}
+
+  base::Result<containerizer::ParkedProcess> start(const containerizer::LaunchRequest&) override {
+    return base::fail("nothing is started here");
+  }
+  base::Task<base::Status> kill_all(const ContainerId& id, int) override {
+    log_.push_back("kill " + id.to_string());
+    co_await base::sleep_for(std::chrono::milliseconds(5));
+    co_return {};
+  }
+  base::Status cleanup(const ContainerId& id) override {
+    log_.push_back("clean up " + id.to_string());
+    return {};
+  }
+  bool owns_process(const ContainerId&, pid_t) override { return false; }
+  std::vector<ContainerId> find_containers() override {
+    return {kChild.child("grandchild"), kChild, kRoot};
+  }
+
+ private:
+  tests::Log& log_;
+};
+
+class OrphansTest : public RecoveryTest {
+ protected:
+  std::unique_ptr<containerizer::Launcher> make_launcher() override {
+    return std::make_unique<OrphanLauncher>(log_);
+  }
+
+  tests::Log log_;
+};
+
+// A group cannot be removed as long as there is something in a group below.
+TEST_F(OrphansTest, ChildrenGoFirst) {
+  run(containers_->destroy_all());
+  EXPECT_EQ((tests::Log{"kill root.child.grandchild", "clean up root.child.grandchild",
+                        "kill root.child", "clean up root.child", "kill root", "clean up root"}),
+            log_);
+  EXPECT_EQ(0U, containers_->destroy_errors());
+  EXPECT_FALSE(wait(kRoot).has_value());
+}
+
 }  // namespace

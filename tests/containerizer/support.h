@@ -97,12 +97,16 @@ class ContainerizerTest : public LoopTest {
   // What a test adds between the containerizer and the host.
   virtual std::vector<std::unique_ptr<isolators::Isolator>> make_isolators() { return {}; }
 
-  void start() {
+  virtual std::unique_ptr<containerizer::Launcher> make_launcher() {
     auto helper = containerizer::HelperImage::load(options_.launcher_dir + "/mesos-containerizer");
-    ASSERT_TRUE(helper.has_value()) << helper.error().message;
-    containers_ = std::make_unique<containerizer::Containerizer>(containerizer::Services{
-        options_, containerizer::RuntimePaths(options_.runtime_dir),
-        containerizer::make_posix_launcher(*std::move(helper)), make_isolators()});
+    EXPECT_TRUE(helper.has_value()) << helper.error().message;
+    return containerizer::make_posix_launcher(*std::move(helper));
+  }
+
+  void start() {
+    containers_ = std::make_unique<containerizer::Containerizer>(
+        containerizer::Services{options_, containerizer::RuntimePaths(options_.runtime_dir),
+                                make_launcher(), make_isolators()});
     const auto recovered = containers_->recover();
     ASSERT_TRUE(recovered) << recovered.error().message;
   }
