@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -38,6 +39,9 @@ _serial = itertools.count(1)
 _unfinished: dict[int, Agent] = {}  # not shut down yet; see clean_up_unfinished()
 
 Flag = str | bool | None
+Text = str | re.Pattern[str]  # of a reply: the whole of it, or the part that matters
+
+INVALID = "Failed to validate agent::Call: "  # what replies about invalid calls begin with
 
 
 def bin_dir() -> Path:
@@ -522,6 +526,12 @@ class AgentTestCase(unittest.TestCase):
         self.assertEqual(expected, reply.status, str(reply))
         if text is not None:
             self.assertEqual(text, reply.text)
+
+    def assert_text(self, expected: Text, text: str) -> None:
+        if isinstance(expected, re.Pattern):
+            self.assertRegex(text, expected)
+        else:
+            self.assertEqual(expected, text)
 
 
 class OwnAgentTestCase(unittest.TestCase):

@@ -22,6 +22,7 @@ Environment:
 Files:
     harness.py      an agent under test and its API; the base classes of tests
     attach.py       clients of the streaming calls
+    sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
     cgroups.py, leftovers.py            what is on the host
     replay.py, differences.py           recorded exchanges, and where ours differ on purpose
