@@ -136,8 +136,10 @@ class Agent:
 
     def __init__(self, name: str = "agent", flags: dict[str, Flag] | None = None,
                  environment: dict[str, str] | None = None,
-                 cgroups_root: str | None = None) -> None:
+                 cgroups_root: str | None = None, wrapper: list[str] | None = None) -> None:
+        """`wrapper` is a command that executes the agent in other surroundings."""
         self.name = name
+        self.wrapper = wrapper or []
         self.scratch = Path(tempfile.mkdtemp(prefix="mesos-agent-test-")).resolve()
         self.scratch.chmod(0o755)  # containers of other users pass through it
         self.work_dir = self.scratch / "work"
@@ -173,7 +175,7 @@ class Agent:
             raise AssertionError(f"no {binary}: build it, or give --bin-dir")
         if os.geteuid() != 0:
             raise AssertionError("the integration tests need root")
-        arguments = [str(binary)]
+        arguments = [*self.wrapper, str(binary)]
         for name, value in self.flags.items():
             if value is not None:
                 arguments.append(f"--{name}" if value is True else f"--{name}={value}")
