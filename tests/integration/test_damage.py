@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,13 @@ import leftovers
 from harness import Agent, OwnAgentTestCase, argv, eventually, pid_gone, shell, unique
 from rawhttp import TIMEOUT_FACTOR
 from sessions import ATTACHABLE
+
+
+def kill_all(pids: set[int]) -> None:
+    """Of a tree: its root's init takes the others along, which then are not there any more."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Damage(OwnAgentTestCase):
@@ -106,8 +114,7 @@ class Damage(OwnAgentTestCase):
         boot_ids = [p for d in (agent.work_dir, agent.runtime_dir) for p in d.rglob("boot_id")]
         pids = agent.pids("root")
         agent.kill9()
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(pids)
         eventually(lambda: all(map(pid_gone, pids)), "as after a reboot")
         innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(innocent.wait)
@@ -134,8 +141,7 @@ class Damage(OwnAgentTestCase):
         agent.launch("root", command=shell("sleep 100000"))
         pids = agent.pids("root")
         agent.kill9()
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(pids)
         eventually(lambda: all(map(pid_gone, pids)), "the container is dead")
         innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(innocent.wait)
