@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from attach import Input, attach_output, tty, write_input
-from harness import ENCODINGS, argv, pid_gone, shell, unique
+from harness import ENCODINGS, argv, eventually, pid_gone, shell, unique
 from sessions import SessionTestCase
 from wire import Message
+
+
+def in_foreground(pid: int) -> bool:
+    """Whether the process runs, and its group gets the signals of its terminal: a shell tells what
+    it resumes before it hands the terminal over."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    state, group, foreground = fields[0], fields[2], fields[5]
+    return state in "RS" and group == foreground
 
 
 class Terminals(SessionTestCase):
@@ -77,12 +87,14 @@ class Terminals(SessionTestCase):
             stream.stdin(b"PS1=; stty -echo; echo up-$((1+1))\n")
             output.read_until(b"up-2\r\n")
             stream.stdin(b"sleep 1000\n")
-            self.agent.await_process(*path, containing="sleep 1000")
+            pid = self.agent.await_process(*path, containing="sleep 1000")
+            eventually(lambda: in_foreground(pid), "it has the terminal")
             stream.stdin(b"\x1a")
             output.read_until(b"Stopped")
             output.stdout.clear()
             stream.stdin(b"fg\n")
             output.read_until(b"sleep 1000\r\n")
+            eventually(lambda: in_foreground(pid), "it has the terminal again")
             stream.stdin(b"\x03")
             stream.stdin(b"echo back-$((2+2))\n")
             output.read_until(b"back-4\r\n")
