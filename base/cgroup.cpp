@@ -165,4 +165,9 @@ Status CgroupHierarchy::attach(const std::string& path, pid_t pid) const {
   return write(path, "cgroup.procs", concat(pid));
 }
 
+// Not cgroup.procs: with that the kernel locks out forks even for the writer itself.
+Result<Fd> CgroupHierarchy::open_entrance(const std::string& path) const {
+  return open_file(path, "tasks", O_WRONLY);
+}
+
 }  // namespace base

@@ -14,8 +14,8 @@
 #include "base/strings.h"
 #include "base/worker.h"
 #include "containerizer/checkpoint.h"
-#include "containerizer/launch_helper.h"
 #include "containerizer/statistics.h"
+#include "containerizer/status_file.h"
 
 namespace containerizer {
 
@@ -35,6 +35,9 @@ namespace {
 // A switchboard ends when it has delivered what is left; one that does not is killed. Its readers'
 // own stall limit (30 s) is below this.
 constexpr std::chrono::seconds kSwitchboardPatience{65};
+
+// The last pause in waiting for a helper that ends by itself.
+constexpr std::chrono::milliseconds kUnknownHelperPatience{4096};
 
 // The name of the environment variable by which a client asks for a switchboard.
 constexpr char kAttachableVariable[] = "MESOS_CONTAINER_ATTACHABLE";
@@ -116,10 +119,10 @@ Task<Status> Container::start() {
 Task<Status> Container::start_in(const Sandbox& sandbox) {
   config_.set_attachable(wants_switchboard(config_, services_.options));
   const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
-  CO_TRY(launch_info_, make_launch_info(config_, inherits ? &parent_->launch_info_ : nullptr));
+  CO_TRY(*config_.mutable_launch_info(),
+         make_launch_info(config_, inherits ? &parent_->config().launch_info() : nullptr));
   CO_TRY_VOID(co_await make_runtime_directory());
-  CO_TRY_VOID(write_checkpoint(file(kConfigFile), config_));
-  CO_TRY_VOID(write_checkpoint(file(kLaunchInfoFile), launch_info_));
+  CO_TRY_VOID(write_first_checkpoint(file(kConfigFile), config_));
   CO_TRY(LaunchSpec spec, co_await prepare());
   CO_TRY(StandardStreams streams, open_streams(sandbox));
   CO_TRY_VOID(start_process(spec, streams));
@@ -141,6 +144,7 @@ Task<Result<ContainerTermination>> Container::wind_down() {
   co_await destroy_children();
   process_.control.reset();
   Status clean = co_await services_.launcher->kill_all(id_, process_.pidfd.get());
+  if (!process_.pidfd) co_await await_unknown_helper();
   for (const auto& isolator : services_.isolators) {
     if (!applies(*isolator) || cause_.has_reason()) continue;
     if (auto limitation = isolator->limitation_at_end(id_)) set_cause(*limitation);
@@ -211,7 +215,7 @@ Task<Result<LaunchSpec>> Container::prepare() {
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) CO_TRY_VOID(co_await isolator->prepare(id_, config_, &spec));
   }
-  add_command(config_, launch_info_, &spec);
+  add_command(config_, config_.launch_info(), &spec);
   spec.credentials = owner_;
   spec.controlling_terminal = config_.container_info().has_tty_info();
   co_return spec;
@@ -254,12 +258,7 @@ Result<StandardStreams> Container::open_switchboard(const Sandbox& sandbox) {
 }
 
 Status Container::start_process(const LaunchSpec& spec, const StandardStreams& streams) {
-  Fd status_file(open(file(kStatusFile).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!status_file) return base::fail_errno(concat("open '", file(kStatusFile), "'"));
-  // The status must find room even when the disk is full by then. Where the file system cannot
-  // promise it, there is nothing more to do.
-  (void)fallocate(status_file.get(), FALLOC_FL_KEEP_SIZE, 0, 16);
-
+  TRY(const Fd status_file, create_status_file(file(kStatusFile)));
   LaunchRequest request;
   request.id = id_;
   request.spec = &spec;
@@ -313,6 +312,19 @@ Task<void> Container::destroy_children() {
   }
 }
 
+// A helper whose agent died before it had written the pid down ends by itself, for nobody releases
+// it any more. But it may just be joining its cgroups, so these must not be removed before.
+Task<void> Container::await_unknown_helper() {
+  // Nothing tells when a lock is given up.
+  for (std::chrono::milliseconds delay{1}; has_helper(file(kStatusFile)); delay *= 2) {
+    if (delay > kUnknownHelperPatience) {
+      LOG(WARNING) << "The launch helper of container " << id_.to_string() << " does not end";
+      co_return;
+    }
+    co_await base::sleep_for(delay);
+  }
+}
+
 Task<void> Container::finish_switchboard() {
   if (switchboard_) co_await end_switchboard(switchboard_->pidfd.get());
   switchboard_.reset();
@@ -348,22 +360,12 @@ Task<Status> Container::clean_up() {
   co_return result;
 }
 
-// The helper's word, or what its silence means: it was killed before it could write.
-std::optional<int> Container::read_status() {
-  auto text = base::read_file(file(kStatusFile));
-  if (!text) return std::nullopt;
-  if (text->starts_with(kNeverStarted)) {
-    never_started_ = true;
-    return std::nullopt;
-  }
-  return base::parse_number<int>(base::trim(*text)).value_or(SIGKILL);
-}
-
 ContainerTermination Container::make_termination() {
   ContainerTermination termination = cause_;
-  if (!never_started_) {
-    if (auto status = read_status()) termination.set_status(*status);
-  }
+  if (never_started_) return termination;
+  const RecordedStatus recorded = read_status_file(file(kStatusFile));
+  never_started_ = recorded.never_started;
+  if (recorded.status) termination.set_status(*recorded.status);
   return termination;
 }
 
@@ -387,7 +389,6 @@ void Container::recover() {
   recovered_ = true;
   has_runtime_directory_ = true;
   launched_.set({});
-  (void)read_checkpoint(file(kLaunchInfoFile), &launch_info_);
   for (const auto& isolator : services_.isolators) {
     if (!applies(*isolator)) continue;
     auto recovered = isolator->recover(id_, config_);
@@ -398,8 +399,8 @@ void Container::recover() {
     auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));
     if (switchboard) switchboard_ = *std::move(switchboard);
   }
-  // A process that was started was also released, as far as is known; if it was not, it has said so
-  // in its status file by now.
+  // A process that was started was also released, as far as is known; if it was not, it says so in
+  // its status file.
   never_started_ = !base::path_exists(file(kPidFile));
   const auto pid = read_live_process(file(kPidFile));
   if (!pid || !services_.launcher->owns_process(id_, *pid)) return;

@@ -72,7 +72,6 @@ class Container : public std::enable_shared_from_this<Container> {
 
   const ContainerId& id() const { return id_; }
   const ContainerConfig& config() const { return config_; }
-  const LaunchInfo& launch_info() const { return launch_info_; }
   State state() const { return state_; }
   pid_t pid() const { return process_.pid; }
   int pidfd() const { return process_.pidfd.get(); }
@@ -116,11 +115,11 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // The steps of wind_down().
   base::Task<void> destroy_children();
+  base::Task<void> await_unknown_helper();
   base::Task<void> finish_switchboard();
   base::Task<void> end_switchboard(int pidfd);
   base::Task<base::Status> clean_up();
   ContainerTermination make_termination();
-  std::optional<int> read_status();
   void set_cause(const isolators::Limitation& limitation);
 
   bool applies(const Isolator& isolator) const;
@@ -131,7 +130,6 @@ class Container : public std::enable_shared_from_this<Container> {
   ContainerConfig config_;
   std::shared_ptr<Container> parent_;
   std::set<Container*> children_;
-  LaunchInfo launch_info_;
   std::optional<isolators::Credentials> owner_;
 
   State state_ = State::kStarting;

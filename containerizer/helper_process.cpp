@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <cstdio>
 
 #include "base/clone.h"
 #include "base/files.h"
+#include "base/raw_syscall.h"
 #include "base/stream.h"
 #include "base/strings.h"
 #include "containerizer/launch_helper.h"
@@ -23,16 +24,20 @@ namespace containerizer {
 using base::concat;
 using base::fail_errno;
 using base::Fd;
+using base::raw_syscall;
 using base::Result;
 
 namespace {
 
-constexpr int kDescriptors = 5;  // the three standard streams, spec, status
+// The three standard streams, spec and status, then the entrances of the cgroups.
+constexpr int kMaxDescriptors = kFirstGroupFd + kMaxGroups;
 
 // Shared between the agent and the children that share its memory.
 struct Start {
   int helper_fd;
-  int fds[kDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd
+  int fds[kMaxDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd, kFirstGroupFd...
+  int fd_count;
+  char group_count[16];
   int parent_pidfd;
   int enter_namespaces;
   uint64_t clone_flags;
@@ -45,27 +50,28 @@ struct Start {
 
 #define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
 
-NO_SANITIZE int give_up(Start* start, const char* call) {
+NO_SANITIZE int give_up(Start* start, const char* call, long result) {
   start->failed_call = call;
-  start->failed_errno = errno;
+  start->failed_errno = static_cast<int>(-result);
   return 1;
 }
 
 // The future init: puts its descriptors in place and becomes the helper.
 NO_SANITIZE int become_helper(void* argument) {
   auto* start = static_cast<Start*>(argument);
-  for (int target = 0; target < kDescriptors; ++target) {
-    if (dup2(start->fds[target], target) < 0) return give_up(start, "dup2");
+  for (int target = 0; target < start->fd_count; ++target) {
+    const long copied = raw_syscall(SYS_dup3, start->fds[target], target, 0);
+    if (copied < 0) return give_up(start, "dup3", copied);
   }
   // Whatever of the agent's is not marked close-on-exec (a library's, an inherited one) must not
   // get into a container. The helper's own image has to stay until it is executed.
-  syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
+  raw_syscall(SYS_close_range, start->fd_count, ~0U, CLOSE_RANGE_CLOEXEC);
   char name[] = "mesos-containerizer";
   char launch[] = "launch";
-  char* argv[] = {name, launch, nullptr};
+  char* argv[] = {name, launch, start->group_count, nullptr};
   char* environment[] = {nullptr};
-  syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH);
-  return give_up(start, "execveat");
+  return give_up(start, "execveat",
+                 raw_syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH));
 }
 
 // Clones the init as the agent's own child (CLONE_PARENT), so that the agent can reap it.
@@ -77,9 +83,7 @@ NO_SANITIZE int clone_init(void* argument) {
   request.argument = start;
   request.stack = 2;
   const int code = base::clone_vfork(request, &start->init);
-  if (code == 0) return 0;
-  errno = -code;
-  return give_up(start, "clone3 of init");
+  return code == 0 ? 0 : give_up(start, "clone3 of init", code);
 }
 
 // Between the agent and the init of a nested container: enters the parent's namespaces. A process
@@ -87,7 +91,8 @@ NO_SANITIZE int clone_init(void* argument) {
 // if both are asked for, one more process stands in between.
 NO_SANITIZE int enter_and_clone(void* argument) {
   auto* start = static_cast<Start*>(argument);
-  if (setns(start->parent_pidfd, start->enter_namespaces) < 0) return give_up(start, "setns");
+  const long entered = raw_syscall(SYS_setns, start->parent_pidfd, start->enter_namespaces);
+  if (entered < 0) return give_up(start, "setns", entered);
   const bool nests = start->enter_namespaces & CLONE_NEWPID && start->clone_flags & CLONE_NEWPID;
   if (!nests) return clone_init(start);
   base::CloneRequest request;
@@ -96,9 +101,7 @@ NO_SANITIZE int enter_and_clone(void* argument) {
   request.argument = start;
   request.stack = 1;
   const int code = base::clone_vfork(request, &start->between);
-  if (code == 0) return 0;
-  errno = -code;
-  return give_up(start, "clone3");
+  return code == 0 ? 0 : give_up(start, "clone3", code);
 }
 
 // The pid of the process as we see it: the one that clone3 gave may be that of another namespace.
@@ -125,11 +128,27 @@ void reap(const base::Cloned& process) {
   close(process.pidfd);
 }
 
-// A descriptor above the range that the child's dup2 calls overwrite.
-Result<Fd> out_of_the_way(int fd) {
-  Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, kDescriptors));
-  if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
-  return copy;
+// Where each descriptor has to go must not be where another one still is: those are moved above,
+// and kept in `copies`.
+base::Status place_descriptors(const LaunchRequest& request, int spec_fd, Start* start,
+                               std::vector<Fd>* copies) {
+  std::vector<int> given = {request.stdin_fd, request.stdout_fd, request.stderr_fd, spec_fd,
+                            request.status_fd};
+  // First, so that whatever is in another group is in this one as well.
+  if (request.tracking_group >= 0) given.push_back(request.tracking_group);
+  for (const Fd& group : request.spec->groups) given.push_back(group.get());
+  if (given.size() > kMaxDescriptors) return base::fail("The container has too many cgroups");
+  start->fd_count = static_cast<int>(given.size());
+  snprintf(start->group_count, sizeof(start->group_count), "%d", start->fd_count - kFirstGroupFd);
+  for (size_t i = 0; i < given.size(); ++i) {
+    start->fds[i] = given[i];
+    if (given[i] >= start->fd_count) continue;
+    Fd copy(fcntl(given[i], F_DUPFD_CLOEXEC, start->fd_count));
+    if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
+    start->fds[i] = copy.get();
+    copies->push_back(std::move(copy));
+  }
+  return {};
 }
 
 }  // namespace
@@ -137,20 +156,12 @@ Result<Fd> out_of_the_way(int fd) {
 Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request) {
   TRY(base::Pipe control, base::make_pipe());
   Start start{};
+  std::vector<Fd> copies;
+  TRY_VOID(place_descriptors(request, control.read_end.get(), &start, &copies));
   start.helper_fd = helper.fd();
   start.parent_pidfd = request.parent_pidfd;
   start.enter_namespaces = request.parent_pidfd >= 0 ? request.spec->enter_namespaces : 0;
   start.clone_flags = static_cast<uint64_t>(request.spec->clone_namespaces);
-  const int given[kDescriptors] = {request.stdin_fd, request.stdout_fd, request.stderr_fd,
-                                   control.read_end.get(), request.status_fd};
-  std::vector<Fd> copies;
-  for (int i = 0; i < kDescriptors; ++i) {
-    start.fds[i] = given[i];
-    if (given[i] >= kDescriptors) continue;
-    TRY(Fd copy, out_of_the_way(given[i]));
-    start.fds[i] = copy.get();
-    copies.push_back(std::move(copy));
-  }
 
   base::Cloned outer;
   base::CloneRequest clone;
@@ -203,7 +214,10 @@ Result<HelperImage> HelperImage::load(const std::string& path) {
   // An executable that is open for writing anywhere cannot be executed (ETXTBSY).
   Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only) return fail_errno("open of memfd");
-  return HelperImage(std::move(read_only));
+  // Where no helper's own descriptors are put.
+  Fd image(fcntl(read_only.get(), F_DUPFD_CLOEXEC, kMaxDescriptors));
+  if (!image) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
+  return HelperImage(std::move(image));
 }
 
 }  // namespace containerizer

@@ -35,6 +35,7 @@ class CgroupsIsolator final : public Isolator {
   // Whether the container has groups of its own; otherwise it lives in its nearest ancestor's.
   static bool owns_groups(const ContainerId& id, const ContainerConfig& config);
   const Owner* nearest_owner(ContainerId id) const;
+  base::Status make_groups(const ContainerId& id, const ContainerConfig& config);
 
   std::vector<std::unique_ptr<Subsystem>> subsystems_;
   std::map<ContainerId, Owner> owners_;

@@ -197,10 +197,13 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
   mount.mounts = {{"none", scratch_ / "no-such-target", "no-such-type", "", 0}};
   LaunchSpec terminal = shell("exit 0");
   terminal.controlling_terminal = true;
+  LaunchSpec group = shell("exit 0");
+  group.groups.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
   const struct {
-    LaunchSpec spec;
+    const LaunchSpec& spec;
     std::string error;
   } kCases[] = {
+      {group, "Failed to join '/dev/null': Bad file descriptor"},
       {directory, "Failed to change to working directory '" + scratch_ / "file" + "': "},
       {below, "Failed to change to working directory '" + scratch_ / "file/below" + "': "},
       {mount, "Failed to mount '" + scratch_ / "no-such-target" + "': "},
@@ -212,6 +215,18 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
     EXPECT_EQ("256", content("status"));
     EXPECT_TRUE(content("stderr").starts_with(test.error)) << content("stderr");
   }
+}
+
+// Any file will do for an entrance.
+TEST_F(LaunchHelperTest, JoinsItsGroups) {
+  LaunchSpec spec = shell("ls /proc/self/fd");
+  for (const char* name : {"first", "second", "third"}) spec.groups.push_back(open_file(name));
+  ParkedProcess process = park(spec);
+  spec.groups.clear();
+  EXPECT_EQ(0, release(std::move(process), isolators::encode_launch_spec(spec)));
+  for (const char* name : {"first", "second", "third"}) EXPECT_EQ("0", content(name));
+  // None of the helper's descriptors gets to the command; 3 is the directory that ls reads.
+  EXPECT_EQ("0\n1\n2\n3\n", content("stdout"));
 }
 
 TEST_F(LaunchHelperTest, TakesTheTerminal) {

@@ -10,6 +10,8 @@
 
 #include "base/process.h"
 #include "base/sync.h"
+#include "containerizer/checkpoint.h"
+#include "containerizer/status_file.h"
 #include "tests/containerizer/support.h"
 
 namespace {
@@ -150,9 +152,12 @@ TEST_F(RecoveryTest, SessionsAreDestroyed) {
 
 // The pid is somebody else's by now.
 TEST_F(RecoveryTest, StalePidsAreNotTrusted) {
-  launched(kRoot, "sleep 1000");
+  launched(kRoot, "echo runs; sleep 1000");
+  await_output(kRoot, "runs");
   const pid_t pid = containers_->find(kRoot)->pid();
   crash();
+  // With its group: nobody finds the command when its helper is not known.
+  ::kill(-pid, SIGKILL);
   kill_process(pid);
   const pid_t innocent = fork();
   if (innocent == 0) {
@@ -317,6 +322,24 @@ TEST_F(HalfLaunchedTest, NeverStarted) {
   open_.set();
   launched(kRoot, "exit 0");
   EXPECT_EQ(0, status_of(kRoot));
+}
+
+// The agent died just after it had started a helper, before it wrote the pid down: the helper must
+// be gone before what it may be joining is removed.
+TEST_F(RecoveryTest, AnUnknownHelperIsAwaited) {
+  ASSERT_TRUE(base::make_directories(runtime(kRoot)));
+  containerizer::ContainerConfig config;
+  *config.mutable_container_id() = kRoot.to_message();
+  ASSERT_TRUE(containerizer::write_checkpoint(runtime(kRoot) + "/config", config));
+  auto helper = containerizer::create_status_file(runtime(kRoot) + "/status");
+  ASSERT_TRUE(helper.has_value());
+  crash();
+  start();
+  run(base::sleep_task(std::chrono::milliseconds(20)));
+  EXPECT_NE(nullptr, containers_->find(kRoot));
+  helper->reset();
+  await([&] { return containers_->find(kRoot) == nullptr; });
+  EXPECT_FALSE(fs::exists(runtime(kRoot)));
 }
 
 // The same without a crash: nobody wants it any more.

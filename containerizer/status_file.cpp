@@ -1,0 +1,39 @@
+#include "containerizer/status_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+#include "base/files.h"
+#include "base/strings.h"
+#include "containerizer/launch_helper.h"
+
+namespace containerizer {
+
+using base::concat;
+using base::Fd;
+
+base::Result<Fd> create_status_file(const std::string& path) {
+  Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return base::fail_errno(concat("open '", path, "'"));
+  // Where the file system cannot promise the room, there is nothing more to do.
+  (void)fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, 16);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return base::fail_errno(concat("flock '", path, "'"));
+  return fd;
+}
+
+bool has_helper(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd && flock(fd.get(), LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+RecordedStatus read_status_file(const std::string& path) {
+  const auto text = base::read_file(path);
+  if (!text) return {};
+  if (text->starts_with(kNeverStarted)) return {.never_started = true};
+  return {.status = base::parse_number<int>(base::trim(*text)).value_or(SIGKILL)};
+}
+
+}  // namespace containerizer
