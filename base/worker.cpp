@@ -19,7 +19,7 @@ namespace base::internal {
 
 namespace {
 
-constexpr size_t kThreads = 2;
+constexpr size_t kThreads = 4;
 constexpr size_t kStackSize = 256 * 1024;
 
 struct Job {

@@ -14,7 +14,6 @@
 #include "base/strings.h"
 #include "base/worker.h"
 #include "containerizer/checkpoint.h"
-#include "containerizer/statistics.h"
 #include "containerizer/status_file.h"
 
 namespace containerizer {
@@ -438,15 +437,21 @@ mesos::v1::ContainerStatus Container::status() const {
   return status;
 }
 
-mesos::v1::ResourceStatistics Container::usage() const {
-  mesos::v1::ResourceStatistics statistics;
-  statistics.set_timestamp(
-      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
+StatisticsReader Container::usage_reader() const {
+  std::vector<isolators::UsageReader> readers;
   for (const auto& isolator : services_.isolators) {
-    if (applies(*isolator)) isolator->usage(id_, &statistics);
+    if (!applies(*isolator)) continue;
+    if (auto reader = isolator->usage_reader(id_)) readers.push_back(std::move(reader));
   }
-  add_requested(config_, services_.options.cpu_limits_enforced, &statistics);
-  return statistics;
+  mesos::v1::ResourceStatistics requested;
+  add_requested(config_, services_.options.cpu_limits_enforced, &requested);
+  return [readers = std::move(readers), requested = std::move(requested)] {
+    mesos::v1::ResourceStatistics statistics = requested;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    statistics.set_timestamp(std::chrono::duration<double>(now).count());
+    for (const auto& reader : readers) reader(&statistics);
+    return statistics;
+  };
 }
 
 bool Container::applies(const Isolator& isolator) const {

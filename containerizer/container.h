@@ -16,6 +16,7 @@
 #include "containerizer/options.h"
 #include "containerizer/paths.h"
 #include "containerizer/sandbox.h"
+#include "containerizer/statistics.h"
 #include "ioswitchboard/launch.h"
 #include "ioswitchboard/pid_file.h"
 #include "isolators/isolator.h"
@@ -90,7 +91,8 @@ class Container : public std::enable_shared_from_this<Container> {
   bool has_runtime_directory() const { return has_runtime_directory_; }
 
   mesos::v1::ContainerStatus status() const;
-  mesos::v1::ResourceStatistics usage() const;
+  // Measures what it uses, when called; on any thread, and also after the container's end.
+  StatisticsReader usage_reader() const;
 
  private:
   // The steps of live().

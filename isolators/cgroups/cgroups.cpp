@@ -106,10 +106,16 @@ std::optional<Limitation> CgroupsIsolator::limitation_at_end(const ContainerId& 
   return std::nullopt;
 }
 
-void CgroupsIsolator::usage(const ContainerId& id, mesos::v1::ResourceStatistics* statistics) {
+UsageReader CgroupsIsolator::usage_reader(const ContainerId& id) {
   auto at = owners_.find(id);
-  if (at == owners_.end()) return;
-  for (const auto& subsystem : subsystems_) subsystem->usage(at->second.group, statistics);
+  if (at == owners_.end()) return nullptr;
+  std::vector<UsageReader> readers;
+  for (const auto& subsystem : subsystems_) {
+    if (auto reader = subsystem->usage_reader(at->second.group)) readers.push_back(reader);
+  }
+  return [readers = std::move(readers)](mesos::v1::ResourceStatistics* statistics) {
+    for (const auto& reader : readers) reader(statistics);
+  };
 }
 
 Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {

@@ -189,9 +189,7 @@ TEST_F(CgroupsTest, RecoveredContainersAreKnown) {
 TEST_F(CgroupsTest, NothingIsKnownOfOthers) {
   EXPECT_FALSE(isolator_->watch(kRoot).has_value());
   EXPECT_FALSE(isolator_->limitation_at_end(kRoot).has_value());
-  mesos::v1::ResourceStatistics statistics;
-  isolator_->usage(kRoot, &statistics);
-  EXPECT_EQ(0U, statistics.ByteSizeLong());
+  EXPECT_EQ(nullptr, isolator_->usage_reader(kRoot));
 }
 
 TEST_F(CgroupsTest, EverySubsystemThatFailsIsNamed) {
