@@ -1,11 +1,14 @@
 #include "containerizer/containerizer.h"
 
 #include <glog/logging.h>
+#include <string.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/combine.h"
 #include "base/files.h"
+#include "base/process.h"
 #include "base/strings.h"
 #include "base/worker.h"
 #include "containerizer/checkpoint.h"
@@ -20,6 +23,10 @@ using base::Status;
 using base::Task;
 
 namespace {
+
+// Ending a container takes descriptors for a moment, to read its cgroups, to wait for its
+// processes, to delete its files. Launches leave so many, so that no end fails for want of them.
+constexpr size_t kSpareDescriptors = 64;
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
@@ -40,6 +47,12 @@ ContainerConfig make_config(const LaunchParameters& parameters,
     config.set_user(parent->config().user());
   }
   return config;
+}
+
+Status check_spare_descriptors() {
+  auto spare = base::spare_descriptors();
+  if (!spare || *spare > kSpareDescriptors) return {};
+  return fail(ErrorKind::kInvalid, concat("No descriptors to spare: ", strerror(EMFILE)));
 }
 
 // Ends a launch that its client has given up.
@@ -94,6 +107,7 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
     co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
   }
   CO_TRY_VOID(check_parent(id));
+  CO_TRY_VOID(check_spare_descriptors());
   const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
   ContainerConfig config = make_config(parameters, parent, services_.options.switch_user);
   CO_TRY_VOID(check_supported(config));

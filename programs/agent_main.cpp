@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -105,6 +106,17 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Clients must not take all descriptors: containers would end without being cleaned up. One that is
+// attached costs two.
+http::Limits connection_limits() {
+  http::Limits limits;
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+    limits.connections = std::min<size_t>(limits.connections, descriptors.rlim_cur / 4);
+  }
+  return limits;
+}
+
 // flock(2), but not for longer than kLockPatience.
 bool wait_for_lock(int fd) {
   struct sigaction interrupt{};
@@ -167,7 +179,7 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0)
             << " with " << agent.containers.containers().size() << " recovered containers";
 
-  http::Server server(operator_api::make_handler(agent));
+  http::Server server(operator_api::make_handler(agent), connection_limits());
   base::Scope scope;  // last: its connections end before what they use
   if (agent.flags.recover == "cleanup") {
     scope.spawn(clean_up(agent, loop));
