@@ -131,9 +131,12 @@ Task<void> Containerizer::run(std::shared_ptr<Container> container) {
   if (!termination) ++destroy_errors_;
   if (termination && container->never_started()) {
     co_await forget_launch(*container);
-  } else if (!id.has_parent()) {
-    ended_.root_ended(id, std::chrono::system_clock::now());
-    root_ended_.set();
+  } else {
+    if (termination) ended_.keep(id, *termination);
+    if (!id.has_parent()) {
+      ended_.root_ended(id, std::chrono::steady_clock::now());
+      root_ended_.set();
+    }
   }
   containers_.erase(id);
   container->end(std::move(termination));
