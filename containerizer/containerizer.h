@@ -82,6 +82,7 @@ class Containerizer {
   void recover_below(const std::string& directory, const std::optional<ContainerId>& parent);
   void recover_container(const ContainerId& id);
   void find_orphans();
+  base::Task<void> finish_removals();
 
   base::Task<void> forget_expired();
 
