@@ -27,6 +27,9 @@ struct ProcessRecord {
 };
 base::Status write_process(const std::string& path, const ProcessRecord& record);
 
+// The process that is running now under that pid.
+base::Result<ProcessRecord> record_process(pid_t pid);
+
 // The record, if that very process still exists.
 std::optional<pid_t> read_live_process(const std::string& path);
 

@@ -120,6 +120,7 @@ std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerCo
 
 Task<Status> Containerizer::launch(LaunchParameters parameters) {
   const ContainerId id = parameters.id;
+  co_await await_undone(id);
   co_await await_erased(id);
   if (containers_.contains(id)) {
     co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
@@ -186,6 +187,7 @@ std::shared_ptr<Container> Containerizer::find(const ContainerId& id) const {
 }
 
 Task<Result<ContainerTermination>> Containerizer::wait(ContainerId id) {
+  co_await await_undone(id);
   const auto container = find(id);
   if (container != nullptr) {
     co_await container->terminated().wait();
@@ -251,6 +253,13 @@ Task<void> Containerizer::erase_files(ContainerId id, bool sandbox, std::shared_
       });
   erasing_.erase(id);
   done->set(std::move(erased));
+}
+
+Task<void> Containerizer::await_undone(ContainerId id) {
+  while (const auto container = find(id)) {
+    if (!container->is_cut_off()) co_return;
+    co_await container->terminated().wait();
+  }
 }
 
 Task<void> Containerizer::await_erased(ContainerId id) {

@@ -92,6 +92,9 @@ class Containerizer {
   using Erased = base::OneShot<base::Status>;
   base::Task<void> erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done);
 
+  // Waits until nothing of that id is left of a launch that a crash has cut off.
+  base::Task<void> await_undone(ContainerId id);
+
   // Waits until nothing of that id is being deleted.
   base::Task<void> await_erased(ContainerId id);
 

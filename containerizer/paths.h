@@ -42,6 +42,7 @@ class RuntimePaths {
 // The files in a container's runtime directory.
 inline constexpr char kConfigFile[] = "config";            // ContainerConfig
 inline constexpr char kLaunchInfoFile[] = "launch_info";   // ContainerLaunchInfo
+inline constexpr char kParkedFile[] = "parked";            // as `pid`, before the release
 inline constexpr char kPidFile[] = "pid";                  // "<pid> <start time>"
 inline constexpr char kStatusFile[] = "status";            // written by the launch helper
 inline constexpr char kTerminationFile[] = "termination";  // ContainerTermination
