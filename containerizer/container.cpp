@@ -334,7 +334,12 @@ Task<void> Container::end_switchboard(int pidfd) {
     set_cause(describe_switchboard_death(co_await base::wait_for_exit(pidfd)));
   }
   (void)base::send_signal(pidfd, SIGTERM);
-  if (co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) co_return;
+  if (auto end = co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) {
+    // SIGTERM does not kill it: something else did, just before, while its readers knew already.
+    const bool killed = *end && end->value() && WIFSIGNALED(*end->value());
+    if (killed && !cause_.has_reason()) set_cause(describe_switchboard_death(*end));
+    co_return;
+  }
   LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";
   (void)base::send_signal(pidfd, SIGKILL);
   (void)co_await base::wait_for_exit(pidfd);
