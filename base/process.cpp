@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,6 +142,20 @@ Result<uint64_t> process_start_time(pid_t pid) {
     return fail(concat("cannot read /proc/", pid, "/stat"));
   }
   return value;
+}
+
+Result<size_t> spare_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail_errno("getrlimit");
+  struct stat info{};
+  if (stat("/proc/self/fd", &info) < 0) return fail_errno("stat '/proc/self/fd'");
+  auto used = static_cast<size_t>(info.st_size);
+  if (used == 0) {
+    // Linux before 6.2
+    TRY(const auto names, list_directory("/proc/self/fd"));
+    used = names.size();
+  }
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }
 
 Result<pid_t> spawn_process(const SpawnOptions& options) {

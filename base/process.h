@@ -35,6 +35,9 @@ Status send_signal(int pidfd, int signal);
 // that.
 Result<uint64_t> process_start_time(pid_t pid);
 
+// How many more descriptors this process may open.
+Result<size_t> spare_descriptors();
+
 struct SpawnOptions {
   std::string path;  // not searched for in PATH
   std::vector<std::string> argv;

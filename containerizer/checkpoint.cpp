@@ -10,6 +10,7 @@ namespace containerizer {
 
 using base::concat;
 using base::fail;
+using base::Result;
 using base::Status;
 
 namespace {
@@ -52,7 +53,12 @@ Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* m
 }
 
 Status write_process(const std::string& path, const ProcessRecord& record) {
-  return base::write_file(path, concat(record.pid, " ", record.start_time, "\n"));
+  return base::write_file(path, concat(record.pid, " ", record.start_time, "\n"), 0600);
+}
+
+Result<ProcessRecord> record_process(pid_t pid) {
+  TRY(const uint64_t start_time, base::process_start_time(pid));
+  return ProcessRecord{pid, start_time};
 }
 
 std::optional<pid_t> read_live_process(const std::string& path) {

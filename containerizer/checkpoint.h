@@ -33,6 +33,9 @@ struct ProcessRecord {
 // Not replaced as a whole: it is written once, and a part of it names no process.
 base::Status write_process(const std::string& path, const ProcessRecord& record);
 
+// The process that is running now under that pid.
+base::Result<ProcessRecord> record_process(pid_t pid);
+
 // The record, if that very process still exists.
 std::optional<pid_t> read_live_process(const std::string& path);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glog/logging.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -267,8 +268,8 @@ Status Container::start_process(const LaunchSpec& spec, const StandardStreams& s
   request.status_fd = status_file.get();
   request.parent_pidfd = parent_ != nullptr ? parent_->pidfd() : -1;
   TRY(process_, services_.launcher->start(request));
-  const uint64_t start_time = base::process_start_time(process_.pid).value_or(0);
-  return write_process(file(kPidFile), {process_.pid, start_time});
+  TRY(const ProcessRecord record, record_process(process_.pid));
+  return write_process(file(kParkedFile), record);
 }
 
 Task<Status> Container::release(const LaunchSpec& spec) {
@@ -277,6 +278,11 @@ Task<Status> Container::release(const LaunchSpec& spec) {
   auto sent = co_await control.write_all(message);
   if (!sent) {
     co_return fail(std::move(sent).error().with_context("Failed to release the container"));
+  }
+  // The launch counts from here on. Should the agent be killed before, no client was told of it,
+  // and the next run undoes it: whoever asks for it again must not hear that it is there already.
+  if (rename(file(kParkedFile).c_str(), file(kPidFile).c_str()) < 0) {
+    co_return base::fail_errno(concat("rename '", file(kParkedFile), "'"));
   }
   never_started_ = false;
   co_return {};
@@ -339,7 +345,12 @@ Task<void> Container::end_switchboard(int pidfd) {
     set_cause(describe_switchboard_death(co_await base::wait_for_exit(pidfd)));
   }
   (void)base::send_signal(pidfd, SIGTERM);
-  if (co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) co_return;
+  if (auto end = co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) {
+    // SIGTERM does not kill it: something else did, just before, while its readers knew already.
+    const bool killed = *end && end->value() && WIFSIGNALED(*end->value());
+    if (killed && !cause_.has_reason()) set_cause(describe_switchboard_death(*end));
+    co_return;
+  }
   LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";
   (void)base::send_signal(pidfd, SIGKILL);
   (void)co_await base::wait_for_exit(pidfd);
@@ -398,15 +409,13 @@ void Container::recover() {
     auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));
     if (switchboard) switchboard_ = *std::move(switchboard);
   }
-  // A process that was started was also released, as far as is known; if it was not, it says so in
-  // its status file.
   never_started_ = !base::path_exists(file(kPidFile));
-  const auto pid = read_live_process(file(kPidFile));
+  const auto pid = read_live_process(file(never_started_ ? kParkedFile : kPidFile));
   if (!pid || !services_.launcher->owns_process(id_, *pid)) return;
   if (auto pidfd = base::open_pidfd(*pid)) {
     process_.pid = *pid;
     process_.pidfd = *std::move(pidfd);
-    state_ = State::kRunning;
+    if (!never_started_) state_ = State::kRunning;
   }
 }
 

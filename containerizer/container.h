@@ -87,6 +87,9 @@ class Container : public std::enable_shared_from_this<Container> {
   // Whether the command never ran, because the launch failed or was given up.
   bool never_started() const { return never_started_; }
 
+  // Whether it is what a killed agent was just launching, now being undone.
+  bool is_cut_off() const { return recovered_ && never_started_; }
+
   // Whether what is in the runtime directory is this container's, not yet an earlier one's.
   bool has_runtime_directory() const { return has_runtime_directory_; }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 
 #include "base/clone.h"
 #include "base/files.h"
+#include "base/process.h"
 #include "base/raw_syscall.h"
 #include "base/stream.h"
 #include "base/strings.h"
@@ -119,13 +121,26 @@ Result<pid_t> pid_of(int pidfd) {
 
 constexpr int kReap = WEXITED | __WALL;
 
-// Waits for a process that has done its part.
-void reap(const base::Cloned& process) {
-  if (process.pid <= 0) return;
-  siginfo_t info;
+// Waits for a process that has done its part; false if it was killed before.
+bool reap(const base::Cloned& process) {
+  if (process.pidfd < 0) return true;
+  siginfo_t info{};
   while (waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap) < 0 && errno == EINTR) {
   }
   close(process.pidfd);
+  return info.si_code == CLD_EXITED;
+}
+
+// Waits for the processes between the agent and the init; false if one of them was killed. What it
+// had cloned then goes on beside us, on our memory, which is not ours to use before that is dead.
+bool reap_between(const base::Cloned& outer, Start* start) {
+  bool intact = reap(outer);
+  if (!intact) (void)base::send_signal(start->between.pidfd, SIGKILL);
+  if (!reap(start->between)) intact = false;
+  if (intact) return true;
+  (void)base::send_signal(start->init.pidfd, SIGKILL);
+  reap(start->init);
+  return false;
 }
 
 // Where each descriptor has to go must not be where another one still is: those are moved above,
@@ -178,8 +193,9 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
   if (start.enter_namespaces == 0) {
     start.init = outer;
   } else {
-    reap(outer);
-    reap(start.between);
+    if (!reap_between(outer, &start)) {
+      return base::fail("Failed to start the launch helper: it was killed");
+    }
   }
   ParkedProcess process;
   process.pidfd = Fd(start.init.pidfd);
