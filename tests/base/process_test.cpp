@@ -385,6 +385,15 @@ TEST_F(ProcessTest, resets_signals) {
   EXPECT_EQ(mask("SigIgn:\t").value_or(1) & ~(uint64_t{3} << 31), 0u) << status;
 }
 
+TEST_F(ProcessTest, blocks_signals_from_the_first_instruction_on) {
+  SpawnOptions options = shell("exit 3");
+  options.blocked_signals = {SIGTERM};
+  auto pid = base::spawn_process(options);
+  ASSERT_TRUE(pid.has_value());
+  ASSERT_EQ(0, kill(*pid, SIGTERM));  // a shell has not unblocked it by then, or ever
+  EXPECT_EQ(wait(pid), 3 << 8);
+}
+
 TEST_F(ProcessTest, makes_a_session) {
   auto field = [&](bool new_session) {
     auto pipe = base::make_pipe();
