@@ -140,7 +140,7 @@ std::unique_ptr<Pool>& pool() {
 }  // namespace
 
 void post_to_worker(std::function<void()> work, std::function<void()> done) {
-  if (pool() == nullptr) pool() = std::make_unique<Pool>();
+  prepare_workers();
   pool()->post(Job{std::move(work), std::move(done)});
 }
 
@@ -150,3 +150,12 @@ void stop_workers() {
 }
 
 }  // namespace base::internal
+
+namespace base {
+
+void prepare_workers() {
+  auto& pool = internal::pool();
+  if (pool == nullptr) pool = std::make_unique<internal::Pool>();
+}
+
+}  // namespace base

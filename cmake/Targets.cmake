@@ -58,7 +58,7 @@ function(unit_test name)
     PROPERTIES LABELS unit TIMEOUT 60)
 endfunction()
 
-# fuzz_target(NAME SOURCES ... LIBS ...): built by the preset `fuzz` only.
+# fuzz_target(NAME SOURCES ... LIBS ...): built by the presets `asan` and `fuzz`.
 function(fuzz_target name)
   if(NOT MESOS_AGENT_FUZZ)
     return()

@@ -102,14 +102,4 @@ void describe_error(int code, BareText* text) {
   *text << "error " << static_cast<long>(code);
 }
 
-int parse_small_number(const char* text) {
-  int value = 0;
-  if (*text == '\0') return -1;
-  for (; *text != '\0'; ++text) {
-    if (*text < '0' || *text > '9' || value > 9999) return -1;
-    value = value * 10 + (*text - '0');
-  }
-  return value;
-}
-
 }  // namespace containerizer

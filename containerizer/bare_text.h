@@ -28,7 +28,4 @@ class BareText {
 // What strerror says of the errors that starting a container can meet; of others the number.
 void describe_error(int code, BareText* text);
 
-// The number, or -1 if `text` is not one.
-int parse_small_number(const char* text);
-
 }  // namespace containerizer

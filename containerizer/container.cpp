@@ -36,9 +36,6 @@ namespace {
 // own stall limit (30 s) is below this.
 constexpr std::chrono::seconds kSwitchboardPatience{65};
 
-// The last pause in waiting for a helper that ends by itself.
-constexpr std::chrono::milliseconds kUnknownHelperPatience{4096};
-
 // The name of the environment variable by which a client asks for a switchboard.
 constexpr char kAttachableVariable[] = "MESOS_CONTAINER_ATTACHABLE";
 
@@ -144,7 +141,6 @@ Task<Result<ContainerTermination>> Container::wind_down() {
   co_await destroy_children();
   process_.control.reset();
   Status clean = co_await services_.launcher->kill_all(id_, process_.pidfd.get());
-  if (!process_.pidfd) co_await await_unknown_helper();
   for (const auto& isolator : services_.isolators) {
     if (!applies(*isolator) || cause_.has_reason()) continue;
     if (auto limitation = isolator->limitation_at_end(id_)) set_cause(*limitation);
@@ -314,19 +310,6 @@ Task<void> Container::destroy_children() {
     for (Container* child : children_) child->request_destroy(cause_);
     const auto child = (*children_.begin())->shared_from_this();
     co_await child->terminated().wait();
-  }
-}
-
-// A helper whose agent died before it had written the pid down ends by itself, for nobody releases
-// it any more. But it may just be joining its cgroups, so these must not be removed before.
-Task<void> Container::await_unknown_helper() {
-  // Nothing tells when a lock is given up.
-  for (std::chrono::milliseconds delay{1}; has_helper(file(kStatusFile)); delay *= 2) {
-    if (delay > kUnknownHelperPatience) {
-      LOG(WARNING) << "The launch helper of container " << id_.to_string() << " does not end";
-      co_return;
-    }
-    co_await base::sleep_for(delay);
   }
 }
 

@@ -120,7 +120,6 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // The steps of wind_down().
   base::Task<void> destroy_children();
-  base::Task<void> await_unknown_helper();
   base::Task<void> finish_switchboard();
   base::Task<void> end_switchboard(int pidfd);
   base::Task<base::Status> clean_up();

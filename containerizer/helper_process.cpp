@@ -31,15 +31,15 @@ using base::Result;
 
 namespace {
 
-// The three standard streams, spec and status, then the entrances of the cgroups.
-constexpr int kMaxDescriptors = kFirstGroupFd + kMaxGroups;
+constexpr int kDescriptors = 5;  // the three standard streams, spec, status
+constexpr int kMaxGroups = 32;
 
 // Shared between the agent and the children that share its memory.
 struct Start {
   int helper_fd;
-  int fds[kMaxDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd, kFirstGroupFd...
-  int fd_count;
-  char group_count[16];
+  int fds[kDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd
+  int groups[kMaxGroups];
+  int group_count;
   int parent_pidfd;
   int enter_namespaces;
   uint64_t clone_flags;
@@ -58,19 +58,25 @@ NO_SANITIZE int give_up(Start* start, const char* call, long result) {
   return 1;
 }
 
-// The future init: puts its descriptors in place and becomes the helper.
+// The future init: joins its cgroups, puts its descriptors in place and becomes the helper.
 NO_SANITIZE int become_helper(void* argument) {
   auto* start = static_cast<Start*>(argument);
-  for (int target = 0; target < start->fd_count; ++target) {
+  for (int i = 0; i < start->group_count; ++i) {
+    // "0" is whoever writes it. That this process joins by itself, while it has one thread, spares
+    // it the locks that moving somebody else takes.
+    const long joined = raw_syscall(SYS_write, start->groups[i], "0", 1);
+    if (joined < 0) return give_up(start, "join cgroup", joined);
+  }
+  for (int target = 0; target < kDescriptors; ++target) {
     const long copied = raw_syscall(SYS_dup3, start->fds[target], target, 0);
     if (copied < 0) return give_up(start, "dup3", copied);
   }
   // Whatever of the agent's is not marked close-on-exec (a library's, an inherited one) must not
   // get into a container. The helper's own image has to stay until it is executed.
-  raw_syscall(SYS_close_range, start->fd_count, ~0U, CLOSE_RANGE_CLOEXEC);
+  raw_syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
   char name[] = "mesos-containerizer";
   char launch[] = "launch";
-  char* argv[] = {name, launch, start->group_count, nullptr};
+  char* argv[] = {name, launch, nullptr};
   char* environment[] = {nullptr};
   return give_up(start, "execveat",
                  raw_syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH));
@@ -147,22 +153,24 @@ bool reap_between(const base::Cloned& outer, Start* start) {
 // and kept in `copies`.
 base::Status place_descriptors(const LaunchRequest& request, int spec_fd, Start* start,
                                std::vector<Fd>* copies) {
-  std::vector<int> given = {request.stdin_fd, request.stdout_fd, request.stderr_fd, spec_fd,
-                            request.status_fd};
-  // First, so that whatever is in another group is in this one as well.
-  if (request.tracking_group >= 0) given.push_back(request.tracking_group);
-  for (const Fd& group : request.spec->groups) given.push_back(group.get());
-  if (given.size() > kMaxDescriptors) return base::fail("The container has too many cgroups");
-  start->fd_count = static_cast<int>(given.size());
-  snprintf(start->group_count, sizeof(start->group_count), "%d", start->fd_count - kFirstGroupFd);
-  for (size_t i = 0; i < given.size(); ++i) {
+  const int given[kDescriptors] = {request.stdin_fd, request.stdout_fd, request.stderr_fd, spec_fd,
+                                   request.status_fd};
+  for (int i = 0; i < kDescriptors; ++i) {
     start->fds[i] = given[i];
-    if (given[i] >= start->fd_count) continue;
-    Fd copy(fcntl(given[i], F_DUPFD_CLOEXEC, start->fd_count));
+    if (given[i] >= kDescriptors) continue;
+    Fd copy(fcntl(given[i], F_DUPFD_CLOEXEC, kDescriptors));
     if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
     start->fds[i] = copy.get();
     copies->push_back(std::move(copy));
   }
+  return {};
+}
+
+base::Status collect_groups(const LaunchRequest& request, Start* start) {
+  if (request.spec->groups.size() >= kMaxGroups) return base::fail("Too many cgroups to join");
+  // The launcher's own first, so that whatever is in another group is in this one as well.
+  if (request.tracking_group >= 0) start->groups[start->group_count++] = request.tracking_group;
+  for (const Fd& group : request.spec->groups) start->groups[start->group_count++] = group.get();
   return {};
 }
 
@@ -173,6 +181,7 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
   Start start{};
   std::vector<Fd> copies;
   TRY_VOID(place_descriptors(request, control.read_end.get(), &start, &copies));
+  TRY_VOID(collect_groups(request, &start));
   start.helper_fd = helper.fd();
   start.parent_pidfd = request.parent_pidfd;
   start.enter_namespaces = request.parent_pidfd >= 0 ? request.spec->enter_namespaces : 0;
@@ -231,7 +240,7 @@ Result<HelperImage> HelperImage::load(const std::string& path) {
   Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only) return fail_errno("open of memfd");
   // Where no helper's own descriptors are put.
-  Fd image(fcntl(read_only.get(), F_DUPFD_CLOEXEC, kMaxDescriptors));
+  Fd image(fcntl(read_only.get(), F_DUPFD_CLOEXEC, kDescriptors));
   if (!image) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
   return HelperImage(std::move(image));
 }

@@ -82,23 +82,6 @@ void reset_signals() {
   set_signal_mask(kAllSignals);
 }
 
-// "0" is whoever writes it. That this process joins by itself, while it has one thread and nothing
-// below it, spares it the locks that moving somebody else takes.
-void join_groups(int count) {
-  for (int fd = kFirstGroupFd; fd < kFirstGroupFd + count; ++fd) {
-    const long written = raw_syscall(SYS_write, fd, "0", 1);
-    if (written < 0) {
-      BareText link;
-      link << "/proc/self/fd/" << fd;
-      char path[512];
-      const long size = raw_syscall(SYS_readlinkat, AT_FDCWD, link.c_str(), path, sizeof(path) - 1);
-      path[size < 0 ? 0 : size] = '\0';
-      fail_step("join", path, written);
-    }
-    raw_syscall(SYS_close, fd);
-  }
-}
-
 // Memory that stays; null if there is none.
 char* allocate(size_t size) {
   const long at = raw_syscall(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE,
@@ -280,14 +263,13 @@ int supervise(pid_t command) {
 
 }  // namespace
 
-int run_launch_helper(int group_count) {
+int run_launch_helper() {
   reset_signals();
   raw_syscall(SYS_fcntl, kLaunchSpecFd, F_SETFD, FD_CLOEXEC);
   raw_syscall(SYS_fcntl, kStatusFd, F_SETFD, FD_CLOEXEC);
   // Nobody inside the container may trace us or read our memory and descriptors through /proc.
   raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   raw_syscall(SYS_setsid);
-  join_groups(group_count);
 
   LaunchSpecView spec;
   if (!receive_spec(&spec)) {

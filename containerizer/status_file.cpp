@@ -2,9 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
-
-#include <cerrno>
 
 #include "base/files.h"
 #include "base/strings.h"
@@ -20,13 +17,7 @@ base::Result<Fd> create_status_file(const std::string& path) {
   if (!fd) return base::fail_errno(concat("open '", path, "'"));
   // Where the file system cannot promise the room, there is nothing more to do.
   (void)fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, 16);
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return base::fail_errno(concat("flock '", path, "'"));
   return fd;
-}
-
-bool has_helper(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  return fd && flock(fd.get(), LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 RecordedStatus read_status_file(const std::string& path) {

@@ -1,6 +1,5 @@
-// The file `status` in a container's runtime directory: what the launch helper writes at the
-// command's end. The helper inherits it open, and locked (flock) by that very descriptor; the lock
-// goes when the helper is dead, and says so even of a helper whose pid nobody has written down.
+// The file `status` in a container's runtime directory: what the launch helper, which inherits it
+// open, writes at the command's end.
 #pragma once
 
 #include <optional>
@@ -11,11 +10,8 @@
 
 namespace containerizer {
 
-// Makes it, empty, with room for a status (also when the disk is full by then), and locked.
+// Makes it, empty, with room for a status (also when the disk is full by then).
 base::Result<base::Fd> create_status_file(const std::string& path);
-
-// Whether a helper still has it.
-bool has_helper(const std::string& path);
 
 struct RecordedStatus {
   bool never_started = false;  // the helper was not released: the command never ran

@@ -48,7 +48,7 @@ struct LaunchSpec {
   int clone_namespaces = 0;  // CLONE_NEW* flags
   int enter_namespaces = 0;  // CLONE_NEW* flags: those of the parent container
 
-  // The cgroups that the helper joins before all else (base::CgroupHierarchy::open_entrance).
+  // The cgroups that the process joins before all else (base::CgroupHierarchy::open_entrance).
   std::vector<base::Fd> groups;
 
   // For the helper, in the order in which it does them.

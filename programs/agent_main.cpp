@@ -26,6 +26,7 @@
 #include "base/scope.h"
 #include "base/stream.h"
 #include "base/strings.h"
+#include "base/worker.h"
 #include "http/server.h"
 #include "isolators/registry.h"
 #include "operator_api/router.h"
@@ -211,6 +212,7 @@ Status run(agent::Flags flags) {
   TRY(base::Fd lock, lock_runtime_dir(flags.runtime_dir));
   TRY(auto resources, agent::load_resources(flags));
   base::EventLoop loop;
+  base::prepare_workers();
   TRY(auto services, make_services(flags));
   agent::Agent agent(std::move(flags), std::move(resources), std::move(services));
   return serve(agent, loop);

@@ -9,14 +9,14 @@
 
 namespace {
 
+bool is_launch(const char* argument) {
+  return containerizer::text_length(argument) == 6 &&
+         containerizer::starts_with(argument, "launch");
+}
+
 int run(long argc, char** argv) {
-  if (argc == 3 && containerizer::starts_with(argv[1], "launch")) {
-    const int groups = containerizer::parse_small_number(argv[2]);
-    if (groups >= 0 && groups <= containerizer::kMaxGroups) {
-      return containerizer::run_launch_helper(groups);
-    }
-  }
-  constexpr char kUsage[] = "usage: mesos-containerizer launch GROUPS (run by mesos-agent only)\n";
+  if (argc == 2 && is_launch(argv[1])) return containerizer::run_launch_helper();
+  constexpr char kUsage[] = "usage: mesos-containerizer launch (run by mesos-agent only)\n";
   base::raw_syscall(SYS_write, STDERR_FILENO, kUsage, sizeof(kUsage) - 1);
   return 2;
 }

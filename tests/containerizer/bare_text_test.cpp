@@ -13,7 +13,6 @@ namespace {
 
 using containerizer::BareText;
 using containerizer::describe_error;
-using containerizer::parse_small_number;
 
 std::string error_text(int code) {
   BareText text;
@@ -38,11 +37,6 @@ TEST(BareText, Numbers) {
     BareText text;
     text << number;
     EXPECT_EQ(std::to_string(number), text.c_str());
-  }
-  EXPECT_EQ(0, parse_small_number("0"));
-  EXPECT_EQ(37, parse_small_number("37"));
-  for (const char* wrong : {"", "-1", "1x", "x", " 1", "1234567"}) {
-    EXPECT_EQ(-1, parse_small_number(wrong)) << wrong;
   }
 }
 

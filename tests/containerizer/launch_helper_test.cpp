@@ -197,13 +197,10 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
   mount.mounts = {{"none", scratch_ / "no-such-target", "no-such-type", "", 0}};
   LaunchSpec terminal = shell("exit 0");
   terminal.controlling_terminal = true;
-  LaunchSpec group = shell("exit 0");
-  group.groups.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
   const struct {
     const LaunchSpec& spec;
     std::string error;
   } kCases[] = {
-      {group, "Failed to join '/dev/null': Bad file descriptor"},
       {directory, "Failed to change to working directory '" + scratch_ / "file" + "': "},
       {below, "Failed to change to working directory '" + scratch_ / "file/below" + "': "},
       {mount, "Failed to mount '" + scratch_ / "no-such-target" + "': "},
@@ -222,11 +219,28 @@ TEST_F(LaunchHelperTest, JoinsItsGroups) {
   LaunchSpec spec = shell("ls /proc/self/fd");
   for (const char* name : {"first", "second", "third"}) spec.groups.push_back(open_file(name));
   ParkedProcess process = park(spec);
+  // They are joined before anybody knows of the process.
+  for (const char* name : {"first", "second", "third"}) EXPECT_EQ("0", content(name));
   spec.groups.clear();
   EXPECT_EQ(0, release(std::move(process), isolators::encode_launch_spec(spec)));
-  for (const char* name : {"first", "second", "third"}) EXPECT_EQ("0", content(name));
   // None of the helper's descriptors gets to the command; 3 is the directory that ls reads.
   EXPECT_EQ("0\n1\n2\n3\n", content("stdout"));
+}
+
+TEST_F(LaunchHelperTest, AGroupThatCannotBeJoined) {
+  LaunchSpec spec = shell("exit 0");
+  spec.groups.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  const containerizer::LaunchRequest request{.id = kId,
+                                             .spec = &spec,
+                                             .stdin_fd = null.get(),
+                                             .stdout_fd = null.get(),
+                                             .stderr_fd = null.get(),
+                                             .status_fd = null.get()};
+  const auto process = launcher_->start(request);
+  ASSERT_FALSE(process.has_value());
+  EXPECT_EQ("Failed to start the launch helper: join cgroup: Bad file descriptor",
+            process.error().message);
 }
 
 TEST_F(LaunchHelperTest, TakesTheTerminal) {

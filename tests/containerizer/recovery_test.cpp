@@ -10,8 +10,6 @@
 
 #include "base/process.h"
 #include "base/sync.h"
-#include "containerizer/checkpoint.h"
-#include "containerizer/status_file.h"
 #include "tests/containerizer/support.h"
 
 namespace {
@@ -347,24 +345,6 @@ TEST_F(HalfLaunchedTest, NeverStarted) {
   open_.set();
   launched(kRoot, "exit 0");
   EXPECT_EQ(0, status_of(kRoot));
-}
-
-// The agent died just after it had started a helper, before it wrote the pid down: the helper must
-// be gone before what it may be joining is removed.
-TEST_F(RecoveryTest, AnUnknownHelperIsAwaited) {
-  ASSERT_TRUE(base::make_directories(runtime(kRoot)));
-  containerizer::ContainerConfig config;
-  *config.mutable_container_id() = kRoot.to_message();
-  ASSERT_TRUE(containerizer::write_checkpoint(runtime(kRoot) + "/config", config));
-  auto helper = containerizer::create_status_file(runtime(kRoot) + "/status");
-  ASSERT_TRUE(helper.has_value());
-  crash();
-  start();
-  run(base::sleep_task(std::chrono::milliseconds(20)));
-  EXPECT_NE(nullptr, containers_->find(kRoot));
-  helper->reset();
-  await([&] { return containers_->find(kRoot) == nullptr; });
-  EXPECT_FALSE(fs::exists(runtime(kRoot)));
 }
 
 // The same without a crash: nobody wants it any more.

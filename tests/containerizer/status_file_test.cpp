@@ -13,7 +13,6 @@
 namespace {
 
 using containerizer::create_status_file;
-using containerizer::has_helper;
 using containerizer::read_status_file;
 
 class StatusFile : public testing::Test {
@@ -21,20 +20,6 @@ class StatusFile : public testing::Test {
   const tests::ScratchDirectory scratch_;
   const std::string path_ = scratch_ / "status";
 };
-
-TEST_F(StatusFile, IsHeldByWhoeverHasTheDescriptor) {
-  EXPECT_FALSE(has_helper(path_));
-  auto file = create_status_file(path_);
-  ASSERT_TRUE(file.has_value()) << file.error().message;
-  EXPECT_TRUE(has_helper(path_));
-  // As a helper has it: a copy.
-  base::Fd copy(dup(file->get()));
-  file->reset();
-  EXPECT_TRUE(has_helper(path_));
-  EXPECT_TRUE(has_helper(path_)) << "looking must not take it";
-  copy.reset();
-  EXPECT_FALSE(has_helper(path_));
-}
 
 TEST_F(StatusFile, HasRoomBeforeAnythingIsWritten) {
   ASSERT_TRUE(create_status_file(path_).has_value());
