@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -132,8 +133,10 @@ class Agent:
 
     def __init__(self, name: str = "agent", flags: dict[str, Flag] | None = None,
                  environment: dict[str, str] | None = None,
-                 cgroups_root: str | None = None) -> None:
+                 cgroups_root: str | None = None, wrapper: list[str] | None = None) -> None:
+        """`wrapper` is a command that executes the agent in other surroundings."""
         self.name = name
+        self.wrapper = wrapper or []
         self.scratch = Path(tempfile.mkdtemp(prefix="mesos-agent-test-")).resolve()
         self.scratch.chmod(0o755)  # containers of other users pass through it
         self.work_dir = self.scratch / "work"
@@ -169,7 +172,7 @@ class Agent:
             raise AssertionError(f"no {binary}: build it, or give --bin-dir")
         if os.geteuid() != 0:
             raise AssertionError("the integration tests need root")
-        arguments = [str(binary)]
+        arguments = [*self.wrapper, str(binary)]
         for name, value in self.flags.items():
             if value is not None:
                 arguments.append(f"--{name}" if value is True else f"--{name}={value}")
@@ -458,9 +461,14 @@ atexit.register(clean_up_unfinished)
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to clients: while an agent is down, one of them could
+    get its port, even by connecting to itself."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def pid_gone(pid: int) -> bool:
