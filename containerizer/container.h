@@ -17,6 +17,7 @@
 #include "containerizer/paths.h"
 #include "containerizer/sandbox.h"
 #include "containerizer/statistics.h"
+#include "containerizer/status_file.h"
 #include "ioswitchboard/launch.h"
 #include "ioswitchboard/pid_file.h"
 #include "isolators/isolator.h"
@@ -106,8 +107,12 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // The steps of start().
   base::Task<base::Status> await_parent();
-  base::Task<base::Result<Sandbox>> make_sandbox();
-  base::Task<base::Status> make_runtime_directory();
+  base::Task<base::Status> resolve_user();
+  base::Status complete_config();
+  base::Status make_runtime_directory();
+  void restore_runtime_directory();
+  base::Result<Sandbox> make_sandbox();
+  base::Error sandbox_error(base::Error error) const;
   base::Task<base::Result<isolators::LaunchSpec>> prepare();
   base::Result<StandardStreams> open_streams(const Sandbox& sandbox);
   base::Result<StandardStreams> open_switchboard(const Sandbox& sandbox);
@@ -120,6 +125,8 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // The steps of wind_down().
   base::Task<void> destroy_children();
+  base::Task<base::Status> free_everything();
+  base::Task<base::Status> free_once();
   base::Task<void> finish_switchboard();
   base::Task<void> end_switchboard(int pidfd);
   base::Task<base::Status> clean_up();
@@ -140,12 +147,15 @@ class Container : public std::enable_shared_from_this<Container> {
   bool recovered_ = false;
   bool never_started_ = true;
   bool has_runtime_directory_ = false;
+  std::string
+      earlier_;  // where the directory of an earlier container of this id has been set aside
   ParkedProcess process_;
   std::optional<ioswitchboard::SwitchboardProcess> switchboard_;
 
   base::OneShot<base::Status> launched_;
   base::Event destroy_requested_;
   ContainerTermination cause_;
+  RecordedStatus recorded_;
   base::OneShot<base::Result<ContainerTermination>> terminated_;
 };
 

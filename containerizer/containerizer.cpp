@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "base/worker.h"
 #include "containerizer/checkpoint.h"
+#include "containerizer/runtime_directory.h"
 
 namespace containerizer {
 
@@ -56,21 +57,6 @@ Status check_spare_descriptors() {
   auto spare = base::spare_descriptors();
   if (!spare || *spare > kSpareDescriptors) return {};
   return fail(ErrorKind::kInvalid, concat("No descriptors to spare: ", strerror(EMFILE)));
-}
-
-// Deletes a container's runtime directory, with those of its children: in one step for whoever
-// looks at it after a crash.
-Status remove_runtime_directory(const RuntimePaths& paths, const ContainerId& id) {
-  static std::atomic<unsigned> counter = 0;
-  const std::string directory = paths.directory(id);
-  std::string moved;
-  int code = 0;
-  do {
-    // The name may be taken, by what an earlier run has left there.
-    moved = base::join_path(paths.removed(), concat(getpid(), ".", counter++));
-    code = rename(directory.c_str(), moved.c_str()) == 0 ? 0 : errno;
-  } while (code == EEXIST || code == ENOTEMPTY);
-  return base::remove_tree(code == 0 ? moved : directory);
 }
 
 // Ends a launch that its client has given up.

@@ -209,6 +209,8 @@ int become_command(void* argument) {
   auto* start = static_cast<Start*>(argument);
   start->user_error = become_user(*start->spec);
   if (start->user_error != 0) return 1;
+  // Without a process id namespace nothing else would end it with its init.
+  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   set_signal_mask(kNoSignals);
   start->exec_error = execute(*start->spec);
   return 1;

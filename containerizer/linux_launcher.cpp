@@ -110,14 +110,19 @@ class LinuxLauncher final : public Launcher {
       CO_TRY_VOID(freezer_.write(group, "freezer.state", "FROZEN"));
       pids = freezer_.processes(group);
       std::vector<Task<void>> deaths;
+      std::optional<base::Error> unwatched;
       for (pid_t pid : pids ? *pids : std::vector<pid_t>()) {
         auto pidfd = base::open_pidfd(pid);
-        if (!pidfd) continue;  // gone already
-        (void)base::send_signal(pidfd->get(), SIGKILL);
-        deaths.push_back(await_death(*std::move(pidfd)));
+        if (pidfd) {
+          (void)base::send_signal(pidfd->get(), SIGKILL);
+          deaths.push_back(await_death(*std::move(pidfd)));
+        } else if (pidfd.error().kind != base::ErrorKind::kNotFound) {
+          unwatched = std::move(pidfd).error();
+        }
       }
       CO_TRY_VOID(freezer_.write(group, "freezer.state", "THAWED"));
       co_await base::all_of(std::move(deaths));
+      if (unwatched) co_return base::fail(*std::move(unwatched));
     }
   }
 

@@ -20,11 +20,12 @@ base::Result<Fd> create_status_file(const std::string& path) {
   return fd;
 }
 
-RecordedStatus read_status_file(const std::string& path) {
+base::Result<RecordedStatus> read_status_file(const std::string& path) {
   const auto text = base::read_file(path);
-  if (!text) return {};
-  if (text->starts_with(kNeverStarted)) return {.never_started = true};
-  return {.status = base::parse_number<int>(base::trim(*text)).value_or(SIGKILL)};
+  if (!text && text.error().kind == base::ErrorKind::kNotFound) return RecordedStatus();
+  if (!text) return base::fail(text.error());
+  if (text->starts_with(kNeverStarted)) return RecordedStatus{.never_started = true};
+  return RecordedStatus{.status = base::parse_number<int>(base::trim(*text)).value_or(SIGKILL)};
 }
 
 }  // namespace containerizer

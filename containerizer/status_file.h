@@ -18,7 +18,8 @@ struct RecordedStatus {
   std::optional<int> status;   // as wait(2) gives it
 };
 
-// The helper's word, or what its silence means: it was killed before it could write.
-RecordedStatus read_status_file(const std::string& path);
+// The helper's word, or what its silence means: it was killed before it could write. Nothing if
+// there is no such file; an error if it cannot be read now.
+base::Result<RecordedStatus> read_status_file(const std::string& path);
 
 }  // namespace containerizer

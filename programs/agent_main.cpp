@@ -67,6 +67,7 @@ Result<containerizer::Services> make_services(const agent::Flags& flags) {
   options.runtime_dir = flags.runtime_dir;
   options.launcher_dir = *flags.launcher_dir;
   options.switch_user = flags.switch_user;
+  options.destroy_timeout = flags.cgroups_destroy_timeout;
   options.cpu_limits_enforced = flags.cgroups_enable_cfs;
   options.heartbeat_interval = flags.http_heartbeat_interval;
   options.replay_size = flags.io_switchboard_replay_size;

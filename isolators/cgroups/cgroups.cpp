@@ -121,12 +121,15 @@ UsageReader CgroupsIsolator::usage_reader(const ContainerId& id) {
 Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {
   auto at = owners_.find(id);
   if (at == owners_.end()) co_return {};
+  // Goes on after a failure, so that as much as possible goes.
+  Status result;
   for (const auto& subsystem : subsystems_) {
     subsystem->stop_counting(at->second.group);
-    CO_TRY_VOID(subsystem->hierarchy().remove(at->second.group));
+    auto removed = subsystem->hierarchy().remove(at->second.group);
+    if (!removed && result) result = std::move(removed);
   }
-  owners_.erase(at);
-  co_return {};
+  if (result) owners_.erase(at);
+  co_return result;
 }
 
 Status CgroupsIsolator::recover(const ContainerId& id, const ContainerConfig& config) {

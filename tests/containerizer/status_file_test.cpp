@@ -30,7 +30,8 @@ TEST_F(StatusFile, HasRoomBeforeAnythingIsWritten) {
 }
 
 TEST_F(StatusFile, WhatItSays) {
-  EXPECT_FALSE(read_status_file(path_).status.has_value());
+  EXPECT_FALSE(read_status_file(path_).value().status.has_value());
+  EXPECT_FALSE(read_status_file(scratch_.path()).has_value()) << "a directory";
   const struct {
     const char* content;
     bool never_started;
@@ -43,7 +44,7 @@ TEST_F(StatusFile, WhatItSays) {
   for (const auto& test : kCases) {
     SCOPED_TRACE(test.content);
     ASSERT_TRUE(base::write_file(path_, test.content));
-    const auto recorded = read_status_file(path_);
+    const auto recorded = read_status_file(path_).value();
     EXPECT_EQ(test.never_started, recorded.never_started);
     EXPECT_EQ(test.status, recorded.status);
   }
