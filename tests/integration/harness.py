@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -39,6 +40,9 @@ _serial = itertools.count(1)
 _unfinished: dict[int, Agent] = {}  # not shut down yet; see clean_up_unfinished()
 
 Flag = str | bool | None
+Text = str | re.Pattern[str]  # of a reply: the whole of it, or the part that matters
+
+INVALID = "Failed to validate agent::Call: "  # what replies about invalid calls begin with
 
 
 def bin_dir() -> Path:
@@ -530,6 +534,12 @@ class AgentTestCase(unittest.TestCase):
         self.assertEqual(expected, reply.status, str(reply))
         if text is not None:
             self.assertEqual(text, reply.text)
+
+    def assert_text(self, expected: Text, text: str) -> None:
+        if isinstance(expected, re.Pattern):
+            self.assertRegex(text, expected)
+        else:
+            self.assertEqual(expected, text)
 
 
 class OwnAgentTestCase(unittest.TestCase):

@@ -23,6 +23,7 @@ Environment:
 Files:
     harness.py      an agent under test and its API; the base classes of tests
     attach.py       clients of the streaming calls
+    sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
     cgroups.py, leftovers.py            what is on the host
     load.py         clients that do everything at once and know what must come back
