@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -107,7 +108,8 @@ class Damage(OwnAgentTestCase):
         pids = agent.pids("root")
         agent.kill9()
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # gone with its init
+                os.kill(pid, signal.SIGKILL)
         eventually(lambda: all(map(pid_gone, pids)), "as after a reboot")
         innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(innocent.wait)
@@ -135,7 +137,8 @@ class Damage(OwnAgentTestCase):
         pids = agent.pids("root")
         agent.kill9()
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # gone with its init
+                os.kill(pid, signal.SIGKILL)
         eventually(lambda: all(map(pid_gone, pids)), "the container is dead")
         innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(innocent.wait)

@@ -177,7 +177,7 @@ TEST_F(LifetimeTest, IsFoundAgain) {
 
 TEST_F(LifetimeTest, TakesLittleMemory) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's memory says nothing";
-  constexpr int kCount = 100;
+  constexpr int kCount = 20;
   std::vector<Container*> containers;
   for (int i = 0; i < kCount; ++i) {
     ServerOptions options = i % 2 == 0 ? ServerOptions() : terminal();
