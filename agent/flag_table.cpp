@@ -278,7 +278,11 @@ constexpr std::array kTable = {
         "Collect the sandboxes of nested and standalone containers too."),
     row<&Flags::help>("help", "false", "Print this and exit."),
     row<&Flags::hostname, not_empty>(  //
-        "hostname", kNone, "The host name to report; by default the system's."),
+        "hostname", kNone, "The host name to report; by default that of the IP address."),
+    row<&Flags::hostname_lookup>(
+        "hostname_lookup", "true",
+        "Without --hostname, ask the resolver for the name of the IP address; if false, the "
+        "address itself is reported."),
     row<&Flags::http_heartbeat_interval, above_zero>("http_heartbeat_interval", "30secs",
                                                      "Time between heartbeats on attach streams."),
     row<&Flags::io_switchboard_all_containers>(
@@ -313,6 +317,9 @@ constexpr std::array kTable = {
     row<&Flags::recover, recovery_mode>(
         "recover", "reconnect",
         "What to do with containers of an earlier run: reconnect to them, or cleanup and exit."),
+    row<&Flags::resource_provider_config_dir, not_empty>(
+        "resource_provider_config_dir", kNone,
+        "Where the configurations of local resource providers are kept, a JSON file each."),
     row<&Flags::resources>("resources", kNone,
                            "What the agent has to give: name(role):value;name:value, or a JSON "
                            "array of Resource; cpus, "

@@ -18,7 +18,7 @@ double seconds(std::chrono::nanoseconds duration) {
 
 double total(const Agent& agent, std::string_view name) {
   double sum = 0;
-  for (const auto& resource : agent.resources) {
+  for (const auto& resource : agent.info.resources()) {
     if (resource.name() == name && resource.type() == mesos::v1::Value::SCALAR) {
       sum += resource.scalar().value();
     }

@@ -16,13 +16,11 @@ namespace {
 // The agent's component, which may stand in front of a path or be left out.
 constexpr std::string_view kComponent = "slave(1)";
 
-Task<void> handle_health(agent::Agent&, http::Request&, http::ResponseWriter& writer) {
-  (void)co_await writer.send({});
-}
+Task<void> handle_health(Context& context) { co_await context.reply({}); }
 
 struct Route {
   std::string_view path;
-  Task<void> (*handle)(agent::Agent&, http::Request&, http::ResponseWriter&);
+  Task<void> (*handle)(Context& context);
 };
 
 constexpr Route kRoutes[] = {
@@ -56,27 +54,26 @@ std::string_view below_component(std::string_view path) {
   return path;
 }
 
-Task<void> handle_request(agent::Agent& agent, http::Request& request,
-                          http::ResponseWriter& writer) {
-  auto path = http::percent_decode(request.path);
+Task<void> handle_request(Context context) {
+  auto path = http::percent_decode(context.request.path);
   if (!path) {
-    (void)co_await writer.send(error_response(path.error()));
+    co_await context.reply(error_response(path.error()));
     co_return;
   }
   const bool climbs = path->find("/..") != std::string::npos;
   const Route* route = climbs ? nullptr : find_route(below_component(*path));
   if (route == nullptr) {
-    (void)co_await writer.send(error_response(404));
+    co_await context.reply(error_response(404));
     co_return;
   }
-  co_await route->handle(agent, request, writer);
+  co_await route->handle(context);
 }
 
 }  // namespace
 
 http::Handler make_handler(agent::Agent& agent) {
   return [&agent](http::Request& request, http::ResponseWriter& writer) {
-    return handle_request(agent, request, writer);
+    return handle_request({agent, request, writer});
   };
 }
 

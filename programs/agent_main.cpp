@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "agent/agent.h"
+#include "agent/agent_info.h"
 #include "agent/flags.h"
 #include "agent/logging.h"
 #include "agent/resources.h"
@@ -107,6 +108,20 @@ Result<base::Fd> lock_runtime_dir(const std::string& runtime_dir) {
   return base::fail(concat("--runtime_dir: another agent is using '", runtime_dir, "'"));
 }
 
+// The configurations that are there must be good; none is started yet.
+Status check_resource_providers(const agent::Agent& agent) {
+  if (!agent.resource_provider_configs) return {};
+  auto configs = agent.resource_provider_configs->load();
+  if (!configs) {
+    return base::fail(concat("--resource_provider_config_dir: ", configs.error().message));
+  }
+  for (const auto& info : *configs) {
+    LOG(ERROR) << "The resource provider with type '" << info.type() << "' and name '"
+               << info.name() << "' is not started: this agent runs no resource providers yet";
+  }
+  return {};
+}
+
 // --- Running ---
 
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
@@ -119,11 +134,12 @@ Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
 Status serve(agent::Agent& agent, base::EventLoop& loop) {
   const std::string ip = agent.flags.ip.value_or("0.0.0.0");
   TRY(base::Fd listener, base::listen_tcp(ip, agent.flags.port, kBacklog));
+  agent.info.set_port(base::local_port(listener.get()).value_or(agent.flags.port));
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
-  LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0)
-            << " with " << agent.containers.containers().size() << " recovered containers";
+  LOG(INFO) << "Serving on " << ip << ":" << agent.info.port() << " with "
+            << agent.containers.containers().size() << " recovered containers";
 
   http::Server server(operator_api::make_handler(agent));
   base::Scope scope;  // last: its connections end before what they use
@@ -158,7 +174,11 @@ Status run(agent::Flags flags) {
   TRY(auto resources, agent::load_resources(flags));
   base::EventLoop loop;
   TRY(auto services, make_services(flags));
-  agent::Agent agent(std::move(flags), std::move(resources), std::move(services));
+  const std::string ip = agent::advertised_ip(flags);
+  TRY(auto info, agent::make_agent_info(flags, resources, ip));
+  agent::Agent agent(std::move(flags), std::move(info), std::move(services));
+  agent.ip = ip;
+  TRY_VOID(check_resource_providers(agent));
   return serve(agent, loop);
 }
 

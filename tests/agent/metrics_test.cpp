@@ -68,6 +68,12 @@ mesos::v1::Resource scalar(const std::string& name, double value) {
   return resource;
 }
 
+mesos::v1::AgentInfo info_with(const std::vector<mesos::v1::Resource>& resources) {
+  mesos::v1::AgentInfo info;
+  info.mutable_resources()->Add(resources.begin(), resources.end());
+  return info;
+}
+
 class Metrics : public testing::Test {
  protected:
   std::map<std::string, double> collect() {
@@ -79,7 +85,7 @@ class Metrics : public testing::Test {
   base::EventLoop loop_;
   // No container is launched here, so none needs a launcher.
   agent::Agent agent_{agent::Flags(),
-                      {scalar("cpus", 1.5), scalar("mem", 1024), scalar("cpus", 2)},
+                      info_with({scalar("cpus", 1.5), scalar("mem", 1024), scalar("cpus", 2)}),
                       containerizer::Services{{}, containerizer::RuntimePaths("/nowhere"), {}, {}}};
 };
 
