@@ -39,7 +39,7 @@ std::string name_of(const std::string& ip) {
 }  // namespace
 
 std::string advertised_ip(const Flags& flags) {
-  const std::string ip = flags.ip.value_or("0.0.0.0");
+  std::string ip = flags.ip.value_or("0.0.0.0");
   if (ip != "0.0.0.0" && ip != "::") return ip;
   char host[256] = {};
   gethostname(host, sizeof(host) - 1);

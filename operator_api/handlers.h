@@ -15,6 +15,10 @@ base::Task<void> get_logging_level(Exchange& exchange);
 base::Task<void> set_logging_level(Exchange& exchange);
 base::Task<void> get_containers(Exchange& exchange);
 
+// file_calls.cpp
+base::Task<void> list_files(Exchange& exchange);
+base::Task<void> read_file(Exchange& exchange);
+
 // state_calls.cpp
 base::Task<void> get_agent(Exchange& exchange);
 base::Task<void> get_state(Exchange& exchange);

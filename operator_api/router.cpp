@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "http/url.h"
 #include "operator_api/api.h"
+#include "operator_api/endpoints.h"
 
 namespace operator_api {
 
@@ -24,8 +25,8 @@ struct Route {
 };
 
 constexpr Route kRoutes[] = {
-    {"api/v1", handle_api_request},
-    {"health", handle_health},
+    {"api/v1", handle_api_request},    {"files/browse", browse_files}, {"files/debug", debug_files},
+    {"files/download", download_file}, {"files/read", read_file_part}, {"health", handle_health},
 };
 
 // Whether `path` is `prefix` or below it.

@@ -8,6 +8,7 @@ the build. Everything not listed here must be as recorded.
 from __future__ import annotations
 
 import re
+import stat
 import unittest
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,6 +72,45 @@ def containers(*expected: tuple[str, ...]) -> Check:
     return check
 
 
+def files(*expected: tuple[str, str]) -> Check:
+    """LIST_FILES or /files/browse lists exactly these (name, mode), whose sizes and times are this
+    run's; the directory is that of ${FILES}, or below a path that ends in it."""
+
+    def check(test: unittest.TestCase, message: Any, names: dict[str, str]) -> None:
+        is_call = isinstance(message, dict)
+        entries = message["list_files"]["file_infos"] if is_call else message
+        fields = (["path", "nlink", "size", "mtime", "mode", "uid", "gid"] if is_call else
+                  ["gid", "mode", "mtime", "nlink", "path", "size", "uid"])
+        listed = []
+        for entry in entries:
+            test.assertEqual(fields, list(entry))
+            directory, _, name = entry["path"].rpartition("/")
+            test.assertIn(names["FILES"], directory)
+            test.assertEqual(("root", "root"), (entry["uid"], entry["gid"]))
+            mode = stat.filemode(entry["mode"]) if is_call else entry["mode"]
+            listed.append((name, mode))
+            if name == "f":
+                test.assertEqual((10, 1), (entry["size"], entry["nlink"]))
+        test.assertEqual(list(expected), listed)
+
+    return check
+
+
+def siblings(test: unittest.TestCase, message: Any, names: dict[str, str]) -> None:
+    """The directory above that of ${FILES} has nothing but that in this run."""
+    entries = message["list_files"]["file_infos"] if isinstance(message, dict) else message
+    test.assertEqual([f"/containers/{names['FILES']}/../{names['FILES']}"],
+                     [entry["path"][entry["path"].rindex("/containers/"):] for entry in entries])
+
+
+_RUN = ("${WORK}/work/slaves/${AGENT}/frameworks/${FRAMEWORK}/executors/parent/runs/${PARENT}"
+        "/containers/${FILES}")
+_SHORT = "/frameworks/${FRAMEWORK}/executors/parent/runs/latest"
+_LISTED = files(("dd", "drwxr-xr-x"), ("f", "-rw-r--r--"), ("in", "-rw-r--r--"),
+                ("out", "lrwxrwxrwx"), ("stderr", "-rw-r--r--"), ("stdout", "-rw-r--r--"))
+LINK = "a link that leads out of the sandbox is listed as itself; times and sizes are this run's"
+NO_EXECUTOR = "there are no executors, so their short paths lead nowhere"
+
 DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("negotiation", "health: charset"): Difference(CHARSET, 200, HEALTHY),
     ("negotiation", "health: content type upper"): Difference(CHARSET, 200, HEALTHY),
@@ -101,4 +141,11 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         KEPT, 200, '{"type":"WAIT_CONTAINER","wait_container":{"exit_status":9}}'),
     ("containers", "wait standalone again"): Difference(
         KEPT, 200, '{"type":"WAIT_CONTAINER","wait_container":{"exit_status":9}}'),
+
+    **{("files", f"{call} {_RUN}{end}"): Difference(LINK, 200, _LISTED)
+       for call in ("LIST_FILES", "browse") for end in ("", "/")},
+    **{("files", f"{call} {_RUN}/.."): Difference("only one container is there", 200, siblings)
+       for call in ("LIST_FILES", "browse")},
+    **{("files", f"{call} {_SHORT}{end}"): Difference(NO_EXECUTOR, 404, "")
+       for call in ("LIST_FILES", "browse") for end in ("", "/containers/${FILES}")},
 }

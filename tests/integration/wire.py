@@ -73,7 +73,8 @@ Call: type=1 CallType, get_metrics=2 GetMetrics, set_logging_level=3 SetLoggingL
   launch_container=13 LaunchContainer, wait_container=14 Named, kill_container=15 Kill,
   remove_container=16 Named, add_resource_provider_config=17 WithProvider,
   update_resource_provider_config=18 WithProvider, remove_resource_provider_config=19 ProviderName,
-  get_containers=20 GetContainers, prune_images=21 Empty, mark_resource_provider_gone=22 ProviderGone
+  get_containers=20 GetContainers, prune_images=21 Empty,
+  mark_resource_provider_gone=22 ProviderGone
 GetMetrics: timeout=1 Duration
 SetLoggingLevel: level=1 uint32, duration=2 Duration
 ListFiles: path=1 string
