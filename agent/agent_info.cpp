@@ -63,4 +63,17 @@ base::Result<mesos::v1::AgentInfo> make_agent_info(
   return info;
 }
 
+// All that there are in the version of the protocol that is spoken.
+std::vector<mesos::v1::AgentInfo::Capability::Type> capabilities() {
+  using Capability = mesos::v1::AgentInfo::Capability;
+  return {Capability::MULTI_ROLE,
+          Capability::HIERARCHICAL_ROLE,
+          Capability::RESERVATION_REFINEMENT,
+          Capability::RESOURCE_PROVIDER,
+          Capability::RESIZE_VOLUME,
+          Capability::AGENT_OPERATION_FEEDBACK,
+          Capability::AGENT_DRAINING,
+          Capability::TASK_RESOURCE_LIMITS};
+}
+
 }  // namespace agent

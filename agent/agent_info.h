@@ -21,4 +21,7 @@ std::string advertised_ip(const Flags& flags);
 base::Result<mesos::v1::AgentInfo> make_agent_info(
     const Flags& flags, const std::vector<mesos::v1::Resource>& resources, const std::string& ip);
 
+// What this agent tells masters that it knows how to do.
+std::vector<mesos::v1::AgentInfo::Capability::Type> capabilities();
+
 }  // namespace agent

@@ -56,6 +56,22 @@ struct TextOf<T> {
 };
 
 template <>
+struct TextOf<double> {
+  static constexpr FlagKind kKind = FlagKind::kNumber;
+  static Result<double> read(std::string_view text) {
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, code] = std::from_chars(text.data(), end, value);
+    if (code == std::errc() && at == end && !text.empty()) return value;
+    return fail(ErrorKind::kInvalid, "expected a number");
+  }
+  static std::string print(double value) {
+    char text[32];
+    return {text, std::to_chars(text, text + sizeof(text), value).ptr};
+  }
+};
+
+template <>
 struct TextOf<nanoseconds> {
   static constexpr FlagKind kKind = FlagKind::kDuration;
   static Result<nanoseconds> read(std::string_view text) { return base::parse_duration(text); }
@@ -177,6 +193,11 @@ Status above_zero(nanoseconds duration) {
   return fail(ErrorKind::kInvalid, "expected a duration above zero");
 }
 
+Status part_of_one(double part) {
+  if (part >= 0 && part <= 1) return {};
+  return fail(ErrorKind::kInvalid, "expected a number from 0 to 1");
+}
+
 Status one_of(const std::string& text, std::initializer_list<std::string_view> choices) {
   if (std::ranges::find(choices, text) != choices.end()) return {};
   std::string message = "expected one of";
@@ -273,6 +294,11 @@ constexpr std::array kTable = {
     row<&Flags::external_log_file>(
         "external_log_file", kNone,
         "The agent's log where something else writes it, for the files API."),
+    row<&Flags::gc_delay>(  //
+        "gc_delay", "1weeks", "How long sandboxes are kept at most, if the disk is empty."),
+    row<&Flags::gc_disk_headroom, part_of_one>(
+        "gc_disk_headroom", "0.1",
+        "The part of the disk that is to stay free: the less is, the sooner sandboxes go."),
     row<&Flags::gc_non_executor_container_sandboxes>(
         "gc_non_executor_container_sandboxes", "false",
         "Collect the sandboxes of nested and standalone containers too."),

@@ -39,6 +39,8 @@ struct Flags {
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
+  std::chrono::nanoseconds gc_delay{};
+  double gc_disk_headroom = 0;
   bool gc_non_executor_container_sandboxes = false;
   bool help = false;
   std::optional<std::string> hostname;

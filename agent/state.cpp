@@ -1,5 +1,7 @@
 #include "agent/state.h"
 
+#include <set>
+
 namespace agent {
 
 using mesos::v1::Resource;
@@ -45,6 +47,10 @@ std::vector<Resource> allocated_resources(const State& state) {
       if (executor.state != Executor::State::kTerminated) append_allocated(executor, &resources);
     }
   }
+  std::set<std::string> shared;
+  std::erase_if(resources, [&shared](const Resource& resource) {
+    return resource.has_shared() && !shared.insert(resource.SerializeAsString()).second;
+  });
   return resources;
 }
 

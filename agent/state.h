@@ -69,6 +69,8 @@ struct State {
     uint64_t valid_framework_messages = 0;
     uint64_t invalid_framework_messages = 0;
     uint64_t recovery_errors = 0;
+    uint64_t resource_provider_subscriptions = 0;
+    uint64_t resource_provider_disconnections = 0;
   } counters;
 };
 
@@ -85,7 +87,8 @@ ExecutorOf find_executor(const State& state, const isolators::ContainerId& conta
 // What an executor and the tasks that it has not finished hold.
 std::vector<mesos::v1::Resource> allocated_resources(const Executor& executor);
 
-// What all executors of active frameworks hold, and tasks that have no executor yet.
+// What all executors of active frameworks hold, and tasks that have no executor yet. A shared
+// resource that several hold is there once.
 std::vector<mesos::v1::Resource> allocated_resources(const State& state);
 
 // A task that its executor does not know yet, in the form of those that it does: TASK_STAGING.

@@ -40,10 +40,10 @@ Task<void> get_metrics(Exchange& exchange) {
   Response response;
   response.set_type(Response::GET_METRICS);
   auto* metrics = response.mutable_get_metrics();
-  for (const auto& [name, value] : agent::collect_metrics(exchange.agent)) {
-    auto* metric = metrics->add_metrics();
-    metric->set_name(std::string(name));
-    metric->set_value(value);
+  for (const auto& metric : agent::collect_metrics(exchange.agent)) {
+    auto* entry = metrics->add_metrics();
+    entry->set_name(std::string(metric.name));
+    entry->set_value(metric.value);
   }
   co_await exchange.reply(response);
 }

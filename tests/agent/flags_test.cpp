@@ -88,6 +88,8 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_FALSE(flags.disallow_sharing_agent_pid_namespace);
   EXPECT_EQ(flags.executor_environment_variables, std::nullopt);
   EXPECT_EQ(flags.external_log_file, std::nullopt);
+  EXPECT_EQ(flags.gc_delay, 24h * 7);
+  EXPECT_EQ(flags.gc_disk_headroom, 0.1);
   EXPECT_FALSE(flags.gc_non_executor_container_sandboxes);
   EXPECT_FALSE(flags.help);
   EXPECT_EQ(flags.hostname, std::nullopt);
@@ -341,26 +343,26 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
   flags.launcher_dir = "/usr/libexec/mesos";
   EXPECT_THAT(
       agent::flag_values(flags),
-      ElementsAre(Pair("attributes", "rack:abc;zone:1"),
-                  Pair("cgroups_cpu_enable_pids_and_tids_count", "false"),
-                  Pair("cgroups_destroy_timeout", "1mins"), Pair("cgroups_enable_cfs", "false"),
-                  Pair("cgroups_hierarchy", "/sys/fs/cgroup"), Pair("cgroups_limit_swap", "false"),
-                  Pair("cgroups_root", "t5051"), Pair("containerizers", "mesos"),
-                  Pair("default_role", "*"), Pair("disallow_sharing_agent_pid_namespace", "false"),
-                  Pair("gc_non_executor_container_sandboxes", "false"), Pair("help", "false"),
-                  Pair("hostname_lookup", "false"), Pair("http_heartbeat_interval", "30secs"),
-                  Pair("io_switchboard_all_containers", "false"),
-                  Pair("io_switchboard_replay_size", "0B"), Pair("ip", "127.0.0.1"),
-                  Pair("isolation", "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux"),
-                  Pair("launcher", "linux"), Pair("launcher_dir", "/usr/libexec/mesos"),
-                  Pair("logbufsecs", "0"), Pair("logging_level", "INFO"), Pair("port", "5051"),
-                  Pair("quiet", "false"), Pair("recover", "reconnect"),
-                  Pair("resources", "cpus:2;mem:1024;disk:1024;ports:[1-2]"),
-                  Pair("runtime_dir", "/scratch/run"),
-                  Pair("sandbox_directory", "/mnt/mesos/sandbox"), Pair("strict", "true"),
-                  Pair("switch_user", "true"), Pair("termination_retention", "1hrs"),
-                  Pair("termination_retention_count", "1000"), Pair("version", "false"),
-                  Pair("work_dir", "/w")));
+      ElementsAre(
+          Pair("attributes", "rack:abc;zone:1"),
+          Pair("cgroups_cpu_enable_pids_and_tids_count", "false"),
+          Pair("cgroups_destroy_timeout", "1mins"), Pair("cgroups_enable_cfs", "false"),
+          Pair("cgroups_hierarchy", "/sys/fs/cgroup"), Pair("cgroups_limit_swap", "false"),
+          Pair("cgroups_root", "t5051"), Pair("containerizers", "mesos"), Pair("default_role", "*"),
+          Pair("disallow_sharing_agent_pid_namespace", "false"), Pair("gc_delay", "1weeks"),
+          Pair("gc_disk_headroom", "0.1"), Pair("gc_non_executor_container_sandboxes", "false"),
+          Pair("help", "false"), Pair("hostname_lookup", "false"),
+          Pair("http_heartbeat_interval", "30secs"), Pair("io_switchboard_all_containers", "false"),
+          Pair("io_switchboard_replay_size", "0B"), Pair("ip", "127.0.0.1"),
+          Pair("isolation", "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux"),
+          Pair("launcher", "linux"), Pair("launcher_dir", "/usr/libexec/mesos"),
+          Pair("logbufsecs", "0"), Pair("logging_level", "INFO"), Pair("port", "5051"),
+          Pair("quiet", "false"), Pair("recover", "reconnect"),
+          Pair("resources", "cpus:2;mem:1024;disk:1024;ports:[1-2]"),
+          Pair("runtime_dir", "/scratch/run"), Pair("sandbox_directory", "/mnt/mesos/sandbox"),
+          Pair("strict", "true"), Pair("switch_user", "true"),
+          Pair("termination_retention", "1hrs"), Pair("termination_retention_count", "1000"),
+          Pair("version", "false"), Pair("work_dir", "/w")));
   EXPECT_EQ(value_of(loaded({R"(--executor_environment_variables={ "b":"/","a":"\"" })"}),
                      "executor_environment_variables"),
             R"({"a":"\"","b":"/"})");

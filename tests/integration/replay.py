@@ -134,6 +134,8 @@ class ReplayTestMixin(unittest.TestCase):
                 self._compare(case, response, body, names)
             else:
                 self._compare_difference(difference, response, body, names)
+                self.assertEqual(case.headers.get("Content-Encoding"),
+                                 response.headers.get("Content-Encoding"))
             if not request.startswith(b"HEAD "):
                 self._check_framing(response)
             # None of the recorded connections was closed by the server: it takes another request.
@@ -156,7 +158,7 @@ class ReplayTestMixin(unittest.TestCase):
         if callable(expected):
             expected(self, json.loads(body), names)
         elif isinstance(expected, re.Pattern):
-            self.assertRegex(response.text, expected)
+            self.assertRegex(response.content.decode(), expected)
         else:
             text = substitute(expected.encode(), names).decode()
             self.assertEqual(text, body.decode(), difference.reason)
@@ -165,7 +167,7 @@ class ReplayTestMixin(unittest.TestCase):
         elif response.chunked:
             self.assertEqual("application/recordio", response.content_type)
         else:
-            self.assertEqual("application/json" if body else None, response.content_type)
+            self.assertEqual(difference.content_type if body else None, response.content_type)
 
     def _check_framing(self, response: Response) -> None:
         """What holds for every reply: a date, one length, no type of a 200 without a body."""

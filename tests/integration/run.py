@@ -24,6 +24,7 @@ Files:
     attach.py       clients of the streaming calls
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
     cgroups.py, leftovers.py            what is on the host
+    exposition.py                       Prometheus's text format, strictly
     replay.py, differences.py           recorded exchanges, and where ours differ on purpose
     test_*.py       the tests; each can be run alone
 """
