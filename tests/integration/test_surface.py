@@ -209,10 +209,12 @@ class Logging(AgentTestCase):
             return response.status, response.text
 
         self.assertEqual((200, "0\n"), toggle())
-        self.assertEqual((200, ""), toggle("?level=2&duration=500ms"))
+        self.assertEqual((200, ""), toggle("?level=2&duration=1hrs"))
         self.assertEqual((200, "2\n"), toggle())
         self.assertEqual({"level": 2}, json.loads(self.agent.expect(
             200, {"type": "GET_LOGGING_LEVEL"}).response.body)["get_logging_level"])
+        # A later change takes the place of the earlier one, and goes back by itself.
+        self.assertEqual((200, ""), toggle("?level=3&duration=10ms"))
         eventually(lambda: toggle() == (200, "0\n"), "the level goes back by itself")
         self.assertEqual(400, toggle("?level=-1&duration=1secs")[0])
 
