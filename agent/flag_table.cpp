@@ -56,6 +56,22 @@ struct TextOf<T> {
 };
 
 template <>
+struct TextOf<double> {
+  static constexpr FlagKind kKind = FlagKind::kNumber;
+  static Result<double> read(std::string_view text) {
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, code] = std::from_chars(text.data(), end, value);
+    if (code == std::errc() && at == end && !text.empty()) return value;
+    return fail(ErrorKind::kInvalid, "expected a number");
+  }
+  static std::string print(double value) {
+    char text[32];
+    return {text, std::to_chars(text, text + sizeof(text), value).ptr};
+  }
+};
+
+template <>
 struct TextOf<nanoseconds> {
   static constexpr FlagKind kKind = FlagKind::kDuration;
   static Result<nanoseconds> read(std::string_view text) { return base::parse_duration(text); }
@@ -177,6 +193,11 @@ Status above_zero(nanoseconds duration) {
   return fail(ErrorKind::kInvalid, "expected a duration above zero");
 }
 
+Status part_of_one(double part) {
+  if (part >= 0 && part <= 1) return {};
+  return fail(ErrorKind::kInvalid, "expected a number from 0 to 1");
+}
+
 Status one_of(const std::string& text, std::initializer_list<std::string_view> choices) {
   if (std::ranges::find(choices, text) != choices.end()) return {};
   std::string message = "expected one of";
@@ -273,12 +294,21 @@ constexpr std::array kTable = {
     row<&Flags::external_log_file>(
         "external_log_file", kNone,
         "The agent's log where something else writes it, for the files API."),
+    row<&Flags::gc_delay>(  //
+        "gc_delay", "1weeks", "How long sandboxes are kept at most, if the disk is empty."),
+    row<&Flags::gc_disk_headroom, part_of_one>(
+        "gc_disk_headroom", "0.1",
+        "The part of the disk that is to stay free: the less is, the sooner sandboxes go."),
     row<&Flags::gc_non_executor_container_sandboxes>(
         "gc_non_executor_container_sandboxes", "false",
         "Collect the sandboxes of nested and standalone containers too."),
     row<&Flags::help>("help", "false", "Print this and exit."),
     row<&Flags::hostname, not_empty>(  //
-        "hostname", kNone, "The host name to report; by default the system's."),
+        "hostname", kNone, "The host name to report; by default that of the IP address."),
+    row<&Flags::hostname_lookup>(
+        "hostname_lookup", "true",
+        "Without --hostname, ask the resolver for the name of the IP address; if false, the "
+        "address itself is reported."),
     row<&Flags::http_heartbeat_interval, above_zero>("http_heartbeat_interval", "30secs",
                                                      "Time between heartbeats on attach streams."),
     row<&Flags::io_switchboard_all_containers>(
@@ -313,6 +343,9 @@ constexpr std::array kTable = {
     row<&Flags::recover, recovery_mode>(
         "recover", "reconnect",
         "What to do with containers of an earlier run: reconnect to them, or cleanup and exit."),
+    row<&Flags::resource_provider_config_dir, not_empty>(
+        "resource_provider_config_dir", kNone,
+        "Where the configurations of local resource providers are kept, a JSON file each."),
     row<&Flags::resources>("resources", kNone,
                            "What the agent has to give: name(role):value;name:value, or a JSON "
                            "array of Resource; cpus, "

@@ -39,9 +39,12 @@ struct Flags {
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
+  std::chrono::nanoseconds gc_delay{};
+  double gc_disk_headroom = 0;
   bool gc_non_executor_container_sandboxes = false;
   bool help = false;
   std::optional<std::string> hostname;
+  bool hostname_lookup = false;
   std::chrono::nanoseconds http_heartbeat_interval{};
   bool io_switchboard_all_containers = false;
   base::Bytes io_switchboard_replay_size;
@@ -56,6 +59,7 @@ struct Flags {
   uint16_t port = 0;
   bool quiet = false;
   std::string recover;
+  std::optional<std::string> resource_provider_config_dir;
   std::optional<std::string> resources;  // as given: parse_resources() (agent/resources.h) reads it
   std::string runtime_dir;
   std::string sandbox_directory;

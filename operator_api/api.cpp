@@ -123,32 +123,32 @@ http::Response method_not_allowed(std::string_view expected, const std::string& 
   return response;
 }
 
-Task<void> handle_api_request(agent::Agent& agent, http::Request& request,
-                              http::ResponseWriter& writer) {
+Task<void> handle_api_request(Context& context) {
+  const http::Request& request = context.request;
   if (request.method != "POST") {
-    (void)co_await writer.send(method_not_allowed("POST", request.method));
+    co_await context.reply(method_not_allowed("POST", request.method));
     co_return;
   }
   auto media = negotiate(request.headers);
   if (!media) {
-    (void)co_await writer.send(std::move(media).error());
+    co_await context.reply(std::move(media).error());
     co_return;
   }
   auto text = co_await read_call_text(request.body, media->streaming_request);
   if (!text) {
-    (void)co_await writer.send(std::move(text).error());
+    co_await context.reply(std::move(text).error());
     co_return;
   }
   auto call = parse_call(text->call, media->request);
   if (!call) {
-    (void)co_await writer.send(std::move(call).error());
+    co_await context.reply(std::move(call).error());
     co_return;
   }
   if (auto refusal = check_call(*call, *media)) {
-    (void)co_await writer.send(*std::move(refusal));
+    co_await context.reply(*std::move(refusal));
     co_return;
   }
-  Exchange exchange(agent, *call, *media, request, writer);
+  Exchange exchange(context, *call, *media);
   exchange.body_read_ahead = std::move(text->read_ahead);
   co_await find_rules(call->type())->handle(exchange);
 }

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "agent/agent.h"
+#include "agent/agent_info.h"
 #include "agent/flags.h"
 #include "agent/logging.h"
 #include "agent/resources.h"
@@ -163,6 +164,20 @@ Result<base::Fd> listen_tcp(const std::string& ip, uint16_t port) {
   }
 }
 
+// The configurations that are there must be good; none is started yet.
+Status check_resource_providers(const agent::Agent& agent) {
+  if (!agent.resource_provider_configs) return {};
+  auto configs = agent.resource_provider_configs->load();
+  if (!configs) {
+    return base::fail(concat("--resource_provider_config_dir: ", configs.error().message));
+  }
+  for (const auto& info : *configs) {
+    LOG(ERROR) << "The resource provider with type '" << info.type() << "' and name '"
+               << info.name() << "' is not started: this agent runs no resource providers yet";
+  }
+  return {};
+}
+
 // --- Running ---
 
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
@@ -175,11 +190,12 @@ Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
 Status serve(agent::Agent& agent, base::EventLoop& loop) {
   const std::string ip = agent.flags.ip.value_or("0.0.0.0");
   TRY(base::Fd listener, listen_tcp(ip, agent.flags.port));
+  agent.info.set_port(base::local_port(listener.get()).value_or(agent.flags.port));
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
-  LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0)
-            << " with " << agent.containers.containers().size() << " recovered containers";
+  LOG(INFO) << "Serving on " << ip << ":" << agent.info.port() << " with "
+            << agent.containers.containers().size() << " recovered containers";
 
   http::Server server(operator_api::make_handler(agent), connection_limits());
   base::Scope scope;  // last: its connections end before what they use
@@ -215,7 +231,11 @@ Status run(agent::Flags flags) {
   base::EventLoop loop;
   base::prepare_workers();
   TRY(auto services, make_services(flags));
-  agent::Agent agent(std::move(flags), std::move(resources), std::move(services));
+  const std::string ip = agent::advertised_ip(flags);
+  TRY(auto info, agent::make_agent_info(flags, resources, ip));
+  agent::Agent agent(std::move(flags), std::move(info), std::move(services));
+  agent.ip = ip;
+  TRY_VOID(check_resource_providers(agent));
   return serve(agent, loop);
 }
 
