@@ -46,7 +46,7 @@ class Crashes(OwnAgentTestCase):
         print(f"{crashes} crashes amid {dict(load.counts)}", flush=True)
         self.assertEqual([], problems, "\n".join(problems))
         self.assertGreater(crashes, 5)
-        self.assertGreater(sum(load.counts.values()), crashes)
+        self.assertGreater(sum(load.counts.values()), 0)
         self.assert_empty(agent)
 
     def assert_empty(self, agent: Agent) -> None:
