@@ -24,6 +24,11 @@
 
 namespace agent {
 
+// --firewall_rules: endpoints that are not served, by their paths.
+struct FirewallRules {
+  std::vector<std::string> disabled_paths;
+};
+
 // One member for each row of the table; meanings and defaults are there. A flag without a default
 // that was not given is std::nullopt.
 struct Flags {
@@ -39,6 +44,7 @@ struct Flags {
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
+  std::optional<FirewallRules> firewall_rules;
   std::chrono::nanoseconds gc_delay{};
   double gc_disk_headroom = 0;
   bool gc_non_executor_container_sandboxes = false;
@@ -56,6 +62,8 @@ struct Flags {
   std::optional<std::string> log_dir;
   uint32_t logbufsecs = 0;
   std::string logging_level;
+  uint64_t max_connections = 0;
+  base::Bytes max_request_size;
   uint16_t port = 0;
   bool quiet = false;
   std::string recover;

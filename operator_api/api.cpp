@@ -24,9 +24,6 @@ std::unexpected<http::Response> refuse(int status, std::string text = {}) {
   return std::unexpected(error_response(status, std::move(text)));
 }
 
-// Protobuf's own limit.
-constexpr size_t kMaxBody = 64 << 20;
-
 // What arrives of a body, as far as the call is known from it.
 struct CallText {
   std::string call;
@@ -34,8 +31,8 @@ struct CallText {
   std::string read_ahead;
 };
 
-Task<OrResponse<CallText>> read_first_record(http::BodyReader& body) {
-  http::RecordDecoder decoder(kMaxBody);
+Task<OrResponse<CallText>> read_first_record(http::BodyReader& body, size_t limit) {
+  http::RecordDecoder decoder(limit);
   std::string received;
   std::string piece(16384, '\0');
   while (true) {
@@ -54,9 +51,9 @@ Task<OrResponse<CallText>> read_first_record(http::BodyReader& body) {
   }
 }
 
-Task<OrResponse<CallText>> read_call_text(http::BodyReader& body, bool streaming) {
-  if (streaming) co_return co_await read_first_record(body);
-  auto text = co_await http::read_all(body, kMaxBody);
+Task<OrResponse<CallText>> read_call_text(http::BodyReader& body, bool streaming, size_t limit) {
+  if (streaming) co_return co_await read_first_record(body, limit);
+  auto text = co_await http::read_all(body, limit);
   if (!text) co_return std::unexpected(error_response(text.error()));
   co_return CallText{*std::move(text), {}};
 }
@@ -134,7 +131,8 @@ Task<void> handle_api_request(Context& context) {
     co_await context.reply(std::move(media).error());
     co_return;
   }
-  auto text = co_await read_call_text(request.body, media->streaming_request);
+  auto text = co_await read_call_text(request.body, media->streaming_request,
+                                      context.agent.flags.max_request_size.count());
   if (!text) {
     co_await context.reply(std::move(text).error());
     co_return;

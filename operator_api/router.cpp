@@ -1,5 +1,6 @@
 #include "operator_api/router.h"
 
+#include "base/strings.h"
 #include "http/url.h"
 #include "operator_api/routes.h"
 
@@ -20,6 +21,12 @@ Task<void> handle_request(Context context) {
   const Route* route = climbs ? nullptr : find_route(*path);
   if (route == nullptr) {
     co_await context.reply(error_response(404));
+    co_return;
+  }
+  const auto& rules = context.agent.flags.firewall_rules;
+  if (rules && is_disabled(*route, *rules)) {
+    co_await context.reply(
+        error_response(403, base::concat("Endpoint '", full_path(*route), "' is disabled")));
     co_return;
   }
   co_await route->handle(context);

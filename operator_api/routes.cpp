@@ -1,5 +1,7 @@
 #include "operator_api/routes.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "operator_api/api.h"
 #include "operator_api/endpoints.h"
@@ -65,6 +67,12 @@ const Route* find_route(std::string_view path) {
     if (serves && (found == nullptr || route.path.size() > found->path.size())) found = &route;
   }
   return found;
+}
+
+bool is_disabled(const Route& route, const agent::FirewallRules& rules) {
+  return std::ranges::any_of(rules.disabled_paths, [&route](const std::string& path) {
+    return below_component(path) == route.path;
+  });
 }
 
 }  // namespace operator_api

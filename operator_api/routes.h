@@ -29,4 +29,8 @@ std::string full_path(const Route& route);
 // none. The agent's component may stand in front of every path, and be left out.
 const Route* find_route(std::string_view path);
 
+// Whether the rules say that the endpoint is not served. A rule names it by its full path or
+// without the agent's component; however a request spells the path, it is the same endpoint.
+bool is_disabled(const Route& route, const agent::FirewallRules& rules);
+
 }  // namespace operator_api

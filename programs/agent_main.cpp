@@ -31,6 +31,7 @@
 #include "http/server.h"
 #include "isolators/registry.h"
 #include "operator_api/router.h"
+#include "operator_api/routes.h"
 
 namespace {
 
@@ -109,10 +110,10 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Clients must not take all descriptors: containers would end without being cleaned up. One that is
-// attached costs two.
-http::Limits connection_limits() {
-  http::Limits limits;
+// Clients must not take all descriptors, however many are `wanted`: containers would end without
+// being cleaned up. One that is attached costs two.
+http::Limits connection_limits(size_t wanted) {
+  http::Limits limits{.connections = wanted};
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
     limits.connections = std::min<size_t>(limits.connections, descriptors.rlim_cur / 4);
@@ -178,6 +179,17 @@ Status check_resource_providers(const agent::Agent& agent) {
   return {};
 }
 
+// A rule with a misspelt path protects nothing.
+void warn_of_rules(const agent::Flags& flags) {
+  if (!flags.firewall_rules) return;
+  for (const std::string& path : flags.firewall_rules->disabled_paths) {
+    const auto* route = operator_api::find_route(path);
+    if (route == nullptr || !operator_api::is_disabled(*route, *flags.firewall_rules)) {
+      LOG(WARNING) << "--firewall_rules: there is no endpoint '" << path << "'";
+    }
+  }
+}
+
 // --- Running ---
 
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
@@ -197,7 +209,9 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   LOG(INFO) << "Serving on " << ip << ":" << agent.info.port() << " with "
             << agent.containers.containers().size() << " recovered containers";
 
-  http::Server server(operator_api::make_handler(agent), connection_limits());
+  warn_of_rules(agent.flags);
+  http::Server server(operator_api::make_handler(agent),
+                      connection_limits(agent.flags.max_connections));
   base::Scope scope;  // last: its connections end before what they use
   if (agent.flags.recover == "cleanup") {
     scope.spawn(clean_up(agent, loop));

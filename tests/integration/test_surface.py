@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import uuid
 from pathlib import Path
 from typing import ClassVar
@@ -175,6 +176,50 @@ class Metrics(AgentTestCase):
             with self.subTest(bad=bad), self.assertRaises(
                     (exposition.ExpositionError, UnicodeDecodeError)):
                 exposition.parse(bad)
+
+
+class Limits(OwnAgentTestCase):
+    def test_disabled_endpoints(self) -> None:
+        agent = self.new_agent(start=False)
+        agent.flags["firewall_rules"] = json.dumps({"disabled_endpoints": {"paths": [
+            "/slave(1)/state", "/files/browse", "/slave(1)/sate"]}})
+        agent.start()
+        self.assertIn("--firewall_rules: there is no endpoint '/slave(1)/sate'", agent.log_tail())
+        for path, status, text in (
+                ("/state", 403, "Endpoint '/slave(1)/state' is disabled"),
+                ("/slave%281%29/state/x", 403, "Endpoint '/slave(1)/state' is disabled"),
+                ("/files/browse?path=/", 403, "Endpoint '/files/browse' is disabled"),
+                ("/files/read", 400, "Expecting 'path=value' in query.\n"), ("/health", 200, "")):
+            with self.subTest(path=path), agent.connect() as connection:
+                response = connection.request("GET", path, {})
+                self.assertEqual((status, text), (response.status, response.text))
+
+    def test_request_size(self) -> None:
+        agent = self.new_agent(start=False)
+        agent.flags["max_request_size"] = "1KB"
+        agent.start()
+        for padding, status in ((900, 200), (1100, 413)):
+            body = b'{"type":"GET_HEALTH"}' + b" " * padding
+            with agent.connect() as connection:
+                response = connection.request("POST", "/api/v1", {
+                    "Content-Type": "application/json"}, body)
+                self.assertEqual(status, response.status, response.text)
+
+    def test_connections(self) -> None:
+        """One too many waits until another ends."""
+        agent = self.new_agent(start=False)
+        agent.flags["max_connections"] = "2"
+        agent.start()
+        with agent.connect() as first, agent.connect() as second:
+            for connection in (first, second):
+                self.assertEqual(200, connection.request("GET", "/health", {}).status)
+            with agent.connect() as third:
+                third.send(b"GET /health HTTP/1.1\r\n\r\n")
+                self.assertEqual(200, first.request("GET", "/health", {}).status)
+                readable, _, _ = select.select([third.socket], [], [], 0.2)
+                self.assertEqual([], readable)
+                first.close()
+                self.assertEqual(200, third.read_response().status)
 
 
 class OlderClients(AgentTestCase):

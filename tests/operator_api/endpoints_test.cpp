@@ -19,6 +19,16 @@ using google::protobuf::Struct;
 using operator_api::find_route;
 using operator_api::full_path;
 
+TEST(Routes, RulesDisableAnEndpointHoweverItIsSpelt) {
+  const agent::FirewallRules rules{{"/slave(1)/state", "/files/read/", "/flags", "/nope"}};
+  for (const char* path : {"/state", "/slave(1)/state", "//state/x/", "/files/read", "/flags"}) {
+    EXPECT_TRUE(operator_api::is_disabled(*find_route(path), rules)) << path;
+  }
+  for (const char* path : {"/files/browse", "/api/v1", "/metrics"}) {
+    EXPECT_FALSE(operator_api::is_disabled(*find_route(path), rules)) << path;
+  }
+}
+
 class EndpointsTest : public tests::ApiTest {
  protected:
   Reply get(const std::string& target) {
