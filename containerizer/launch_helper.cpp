@@ -205,8 +205,19 @@ struct Start {
   volatile long exec_error;
 };
 
+// A process group of its own, in the foreground of the terminal if there is one: what is sent to
+// the group (Ctrl-C, kill 0) must not reach init as well, which would pass it on once more. All
+// signals are blocked, so that taking the foreground does not stop the taker (SIGTTOU).
+void lead_group(const LaunchSpecView& spec) {
+  raw_syscall(SYS_setpgid, 0, 0);
+  if (!spec.controlling_terminal) return;
+  const int group = static_cast<int>(raw_syscall(SYS_getpid));
+  raw_syscall(SYS_ioctl, STDIN_FILENO, TIOCSPGRP, &group);
+}
+
 int become_command(void* argument) {
   auto* start = static_cast<Start*>(argument);
+  lead_group(*start->spec);
   start->user_error = become_user(*start->spec);
   if (start->user_error != 0) return 1;
   // Without a process id namespace nothing else would end it with its init.
@@ -249,16 +260,19 @@ bool reap(pid_t command, int* status) {
 }
 
 // Serves as init until the command ends; returns its wait status. All signals are blocked, so none
-// is lost or runs a handler: each is taken here and passed on.
+// is lost or runs a handler: each is taken here and passed on, but for the kernel's own (a
+// terminal's hangup), which the command gets as well.
 int supervise(pid_t command) {
   // stdin, stdout and stderr belong to the command alone: while init held them, nobody would see
   // that the command closed its output.
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) raw_syscall(SYS_close, fd);
   int status = 0;
   while (!reap(command, &status)) {
+    siginfo_t info;
     const long signal =
-        raw_syscall(SYS_rt_sigtimedwait, &kAllSignals, nullptr, nullptr, sizeof(kAllSignals));
-    if (signal > 0 && signal != SIGCHLD) raw_syscall(SYS_kill, command, signal);
+        raw_syscall(SYS_rt_sigtimedwait, &kAllSignals, &info, nullptr, sizeof(kAllSignals));
+    if (signal <= 0 || signal == SIGCHLD || info.si_code == SI_KERNEL) continue;
+    raw_syscall(SYS_kill, command, signal);
   }
   return status;
 }

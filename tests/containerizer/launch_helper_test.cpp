@@ -255,6 +255,29 @@ TEST_F(LaunchHelperTest, TakesTheTerminal) {
   EXPECT_EQ("mine\n", content("stdout"));
 }
 
+// As somebody at the keyboard sends it, and as the command sends it to its own group: once.
+TEST_F(LaunchHelperTest, SignalsToTheGroupComeOnce) {
+  int master = -1;
+  int slave = -1;
+  ASSERT_EQ(0, openpty(&master, &slave, nullptr, nullptr, nullptr));
+  const Fd own(master);
+  const Fd theirs(slave);
+  for (int i = 0; i < 20; ++i) {
+    LaunchSpec spec = shell(
+        "trap 'echo INT' INT; trap 'echo TERM' TERM; echo ready >&2;"
+        "read line; kill -TERM 0; sleep 0.02; exit 0");
+    spec.controlling_terminal = true;
+    ParkedProcess process = park(spec, slave);
+    base::Stream control(std::move(process.control), base::FdWatch::kWrite);
+    ASSERT_TRUE(run(control.write_all(isolators::encode_launch_spec(spec))));
+    await([&] { return content("stderr").find("ready") != std::string::npos; });
+    ASSERT_EQ(1, write(master, "\x03", 1));
+    EXPECT_EQ(0, end(process));  // the trap ends `read`
+    const std::string caught = content("stdout");
+    EXPECT_TRUE(caught == "INT\nTERM\n" || caught == "TERM\nINT\n") << caught;
+  }
+}
+
 TEST_F(LaunchHelperTest, ManyArguments) {
   LaunchSpec spec = shell("echo $#");
   for (int i = 0; i < 20'000; ++i) spec.arguments.emplace_back("argument");

@@ -175,13 +175,11 @@ TEST_F(RecoveryTest, LaunchThatDidNotCount) {
 
 // The pid is somebody else's by now.
 TEST_F(RecoveryTest, StalePidsAreNotTrusted) {
-  launched(kRoot, "echo runs; sleep 1000");
+  launched(kRoot, "echo runs; exec sleep 1000");
   await_output(kRoot, "runs");
   const pid_t pid = containers_->find(kRoot)->pid();
   crash();
-  // With its group: nobody finds the command when its helper is not known.
-  ::kill(-pid, SIGKILL);
-  kill_process(pid);
+  kill_process(pid);  // and with it the command
   const pid_t innocent = fork();
   if (innocent == 0) {
     while (true) pause();
