@@ -19,9 +19,14 @@ FdWatch::FdWatch(int fd, Direction direction) {
 FdWatch::~FdWatch() { event_del(&event_); }
 
 bool FdWatch::is_peer_closed() const {
-  if (closed_.is_set()) return true;
-  pollfd ask{event_get_fd(&event_), POLLRDHUP, 0};
-  return ::poll(&ask, 1, 0) > 0 && (ask.revents & (POLLRDHUP | POLLHUP | POLLERR));
+  return closed_.is_set() || ask(POLLRDHUP) & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+bool FdWatch::is_peer_gone() const { return gone_.is_set() || ask(0) & (POLLHUP | POLLERR); }
+
+short FdWatch::ask(short what) const {
+  pollfd entry{event_get_fd(&event_), what, 0};
+  return ::poll(&entry, 1, 0) > 0 ? entry.revents : short{0};
 }
 
 void FdWatch::on_event(evutil_socket_t, short what, void* self) {
@@ -37,6 +42,7 @@ void FdWatch::on_event(evutil_socket_t, short what, void* self) {
       watch->is_peer_closed()) {
     watch->closed_.set();
   }
+  if (watch->gone_.has_waiters() && watch->is_peer_gone()) watch->gone_.set();
 }
 
 }  // namespace base

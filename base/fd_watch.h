@@ -38,6 +38,12 @@ class FdWatch {
   auto peer_closed() { return ClosedAwaiter{closed_.wait(), *this}; }
   bool is_peer_closed() const;
 
+  // Awaited: until there is nobody any more. Of a unix peer that is known at once. A TCP peer tells
+  // the end of its sending side and no more: that there is nobody behind it shows, by a reset, when
+  // something is sent. One waiter.
+  auto peer_gone() { return GoneAwaiter{gone_.wait(), *this}; }
+  bool is_peer_gone() const;
+
  private:
   using Inner = decltype(std::declval<Event&>().wait());
 
@@ -62,12 +68,23 @@ class FdWatch {
     void await_resume() const {}
   };
 
+  struct GoneAwaiter {
+    Inner inner;
+    FdWatch& watch;
+
+    bool await_ready() const { return watch.is_peer_gone(); }
+    void await_suspend(std::coroutine_handle<> handle) { inner.await_suspend(handle); }
+    void await_resume() const {}
+  };
+
+  short ask(short what) const;
   static void on_event(evutil_socket_t, short what, void* self);
 
   event event_{};
   Event readable_;
   Event writable_;
   Event closed_;
+  Event gone_;
   bool refused_ = false;
 };
 

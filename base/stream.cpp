@@ -195,6 +195,18 @@ Task<Status> Stream::write_all(std::span<iovec> parts) {
 
 void Stream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
 
+void Stream::keep_alive(std::chrono::seconds interval) {
+  constexpr int kUnanswered = 3;  // then the peer counts as gone
+  const auto seconds = static_cast<int>(interval.count());
+  const auto set = [this](int level, int option, int value) {
+    return setsockopt(fd_.get(), level, option, &value, sizeof(value)) == 0;
+  };
+  if (!set(IPPROTO_TCP, TCP_KEEPIDLE, seconds)) return;
+  set(IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+  set(IPPROTO_TCP, TCP_KEEPCNT, kUnanswered);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 Fd Stream::release() && {
   watch_.reset();
   return std::move(fd_);

@@ -4,6 +4,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -49,6 +50,10 @@ class Stream {
 
   // Closes the sending side of a socket.
   void shutdown_write();
+
+  // Has the kernel ask a silent TCP peer so often whether it is there, and end the connection if it
+  // is not. On other descriptors it does nothing.
+  void keep_alive(std::chrono::seconds interval);
 
   // Gives the descriptor up (it stays non-blocking).
   Fd release() &&;

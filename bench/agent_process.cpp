@@ -55,7 +55,7 @@ Status AgentProcess::spawn() {
   if (!log) return base::fail_errno(concat("open '", log_path, "'"));
   TRY(const pid_t pid, start_program({options_.program, "--ip=127.0.0.1", concat("--port=", port_),
                                       concat("--work_dir=", options_.directory, "/work"),
-                                      concat("--runtime_dir=", options_.directory, "/run"),
+                                      concat("--runtime_dir=", options_.runtime_dir),
                                       concat("--cgroups_root=", options_.cgroups_root),
                                       concat("--isolation=", kIsolation)},
                                      {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}}));

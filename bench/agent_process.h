@@ -11,7 +11,8 @@ namespace bench {
 
 struct AgentOptions {
   std::string program;
-  std::string directory;     // its work_dir, runtime_dir and log go below
+  std::string directory;  // its work_dir and log go below
+  std::string runtime_dir;
   std::string cgroups_root;  // relative to each hierarchy's mount point
 };
 

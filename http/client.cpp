@@ -140,6 +140,8 @@ base::Task<base::Result<ClientResponse>> ClientConnection::read_response() {
   }
 }
 
+void ClientConnection::finish_sending() { stream_->shutdown_write(); }
+
 bool ClientConnection::reusable() const {
   return send_state_ == SendState::kIdle &&
          (!used_ || (response_given_ && keep_alive_ && reader_->complete())) &&

@@ -74,6 +74,9 @@ class ClientConnection {
   base::Task<base::Status> send(std::string_view method, std::string_view target, Headers headers,
                                 std::string_view body = {});
 
+  // After a whole request: says that no other one follows. The response still comes.
+  void finish_sending();
+
   // Waits for the head of the final response; interim ones (1xx) are skipped. If it is cancelled
   // it may be called again. kClosed if the server closes before; kInvalid if what comes is not
   // HTTP. Once for each request.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <climits>
 #include <utility>
 
@@ -16,6 +17,9 @@
 namespace http {
 
 namespace {
+
+// A client that has closed its sending side is asked so often whether it is still there.
+constexpr std::chrono::seconds kProbeInterval{30};
 
 // Apache Mesos compresses replies from this size on.
 constexpr size_t kGzipMinimum = 1024;
@@ -164,8 +168,19 @@ base::Task<base::Status> ResponseWriter::relay(ClientResponse& source) {
   co_return co_await finish();
 }
 
-base::Task<void> ResponseWriter::client_closed() {
-  co_await connection_.stream_.watch().peer_closed();
+base::Task<void> ResponseWriter::client_gone() {
+  base::FdWatch& watch = connection_.stream_.watch();
+  co_await watch.peer_closed();
+  if (!half_closed_.is_set()) probe();
+  if (!started() && minor_version_ == 0) co_return;
+  co_await watch.peer_gone();
+}
+
+void ResponseWriter::probe() {
+  // For who goes later: that is not told either, but a keepalive is answered with a reset as well.
+  connection_.stream_.keep_alive(kProbeInterval);
+  if (!started() && minor_version_ >= 1) connection_.send_continue();
+  half_closed_.set();
 }
 
 void ResponseWriter::decide_connection(Headers* headers) {

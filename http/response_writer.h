@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/sync.h"
 #include "base/task.h"
 #include "http/message.h"
 #include "http/turns.h"
@@ -63,10 +64,19 @@ class ResponseWriter {
   // kClosed or kInvalid, and the client gets no last chunk either.
   base::Task<base::Status> relay(ClientResponse& source);
 
-  // Waits until the client has closed its sending side or the whole connection. Once the request's
-  // body was received the server cancels the handler then, so this is for handlers that are blocked
-  // on something else in the middle of a body.
-  base::Task<void> client_closed();
+  // Waits until the client has gone. Once the request's body was received the server cancels the
+  // handler then, so this is for handlers that are blocked on something else in the middle of a
+  // body.
+  //
+  // A client that closes its sending side may have gone, or wait for the answer: its TCP does not
+  // tell, but answers with a reset whatever is sent to who has gone. Before the response has begun,
+  // that is a "100 Continue", which means nothing to anybody. A stream should send something that
+  // means as little, if it can, when half_closed() is set; else it is known at the next write. A
+  // client of HTTP/1.0 knows no "100 Continue" and counts as gone.
+  base::Task<void> client_gone();
+
+  // Set when the client has closed its sending side, and may have gone.
+  base::Event& half_closed() { return half_closed_; }
 
   // Whether something was sent: it is too late for another status.
   bool started() const { return state_ != State::kUnanswered; }
@@ -92,6 +102,8 @@ class ResponseWriter {
   // Whether another response can follow on the connection.
   bool intact() const { return complete() && !writing_ && !close_; }
 
+  void probe();
+
   ServerConnection& connection_;
   const bool head_only_;     // the request is a HEAD
   const int minor_version_;  // of the client
@@ -101,6 +113,7 @@ class ResponseWriter {
   uint64_t unsent_ = 0;   // of its body
   bool writing_ = false;  // stays true if a write fails or is cancelled
   bool close_;            // the connection ends with this response
+  base::Event half_closed_;
   Turns turns_;
 };
 

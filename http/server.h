@@ -16,9 +16,10 @@ namespace http {
 
 // Answers one request; see ResponseWriter. Both references are valid until the task ends.
 //
-// If the client disconnects (a half-close counts, as it does in Apache Mesos) after its request was
-// received and before the response is complete, the task is destroyed. If the request's body is not
-// complete, its reader reports the end instead, after what had arrived.
+// If the client disconnects after its request was received and before the response is complete, the
+// task is destroyed; a client that has closed only its sending side still gets the response (see
+// ResponseWriter::client_gone). If the request's body is not complete, its reader reports the end
+// instead, after what had arrived.
 // A handler that returns without answering makes a 500 (or a 400, if the request's body was bad).
 using Handler = std::function<base::Task<void>(Request&, ResponseWriter&)>;
 

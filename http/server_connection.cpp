@@ -112,13 +112,14 @@ base::Task<bool> ServerConnection::serve_request() {
   co_return writer.intact() && reader_.complete();
 }
 
-base::Task<void> ServerConnection::abandoned(const ResponseWriter& writer) {
+base::Task<void> ServerConnection::abandoned(ResponseWriter& writer) {
   co_await stream_.watch().peer_closed();
   if (!reader_.rest_has_arrived()) co_await body_received_.wait();
-  // What the handler can answer without waiting for others is still answered, and a whole response
-  // delivered: the client may have closed only its sending side.
+  // What the handler can answer without waiting for others is answered, and a whole response
+  // delivered, without asking whether there still is somebody.
   co_await base::next_turn();
   if (writer.complete()) co_await std::suspend_always{};
+  co_await writer.client_gone();
 }
 
 base::Task<void> ServerConnection::refuse(int status, std::string reason) {
@@ -164,6 +165,12 @@ void ServerConnection::drop_body() {
   if (reader_.complete()) body_received_.set();
 }
 
+void ServerConnection::send_continue() {
+  if (!interim_.empty()) return;
+  interim_ = kContinue;
+  try_flush_interim();
+}
+
 void ServerConnection::try_flush_interim() {
   while (!interim_.empty()) {
     const iovec part{const_cast<char*>(interim_.data()), interim_.size()};
@@ -186,8 +193,7 @@ base::Result<ssize_t> ServerConnection::Body::try_read(std::span<char> buffer) {
   // Not if the client has not waited, or is answered already.
   if (std::exchange(connection_.expects_continue_, false) && !connection_.reader_.has_buffered() &&
       !connection_.reader_.complete()) {
-    connection_.interim_ = kContinue;
-    connection_.try_flush_interim();
+    connection_.send_continue();
   }
   const auto n = connection_.reader_.try_read_body(buffer);
   if (connection_.reader_.complete()) connection_.body_received_.set();

@@ -44,7 +44,7 @@ class ServerConnection {
   base::Task<bool> serve_request();
 
   // Ends when the client has gone and the handler need not go on.
-  base::Task<void> abandoned(const ResponseWriter& writer);
+  base::Task<void> abandoned(ResponseWriter& writer);
 
   // Answers what never became a request; the connection is closed after it.
   base::Task<void> refuse(int status, std::string reason);
@@ -54,6 +54,8 @@ class ServerConnection {
 
   // Drops what has arrived of the request's body.
   void drop_body();
+
+  void send_continue();
 
   // Sends what is left of "100 Continue", as far as the kernel takes it; all of it.
   void try_flush_interim();

@@ -53,8 +53,17 @@ base::Task<base::Result<http::Response>> read_answer(http::ClientConnection& con
 
 // Ends when the client has gone and its last piece could not be sent on in a moment either.
 base::Task<void> client_gone(http::ResponseWriter& client) {
-  co_await client.client_closed();
+  co_await client.client_gone();
   co_await base::sleep_for(kClientGoneGrace);
+}
+
+// The client may have gone: the switchboard is asked for something to send it, by which that is
+// found out.
+base::Task<void> hand_on_half_close(http::ClientConnection& connection,
+                                    http::ResponseWriter& client) {
+  co_await client.half_closed().wait();
+  connection.finish_sending();
+  co_await std::suspend_always{};
 }
 
 base::Task<base::Status> write_piece(http::ClientConnection& connection, std::string_view piece,
@@ -118,7 +127,9 @@ base::Task<base::Status> pass_on(Attached& attached, http::ResponseWriter& write
     co_return co_await writer.send(std::move(whole));
   }
   CO_TRY_VOID(co_await writer.start_stream(200, content_fields(response.headers)));
-  co_return co_await writer.relay(response);
+  auto relayed = co_await base::any_of(writer.relay(response),
+                                       hand_on_half_close(attached.connection, writer));
+  co_return std::get<0>(std::move(relayed));
 }
 
 base::Task<base::Result<http::Response>> attach_input(std::string directory, Encoding encoding,

@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds kClientGoneGrace{20};
 base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 base::Task<void> client_gone(http::ResponseWriter& client) {
-  co_await client.client_closed();
+  co_await client.client_gone();
   co_await base::sleep_for(kClientGoneGrace);
 }
 

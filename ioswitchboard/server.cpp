@@ -205,7 +205,16 @@ base::Task<void> Server::handle_output(http::Request& request, http::ResponseWri
   OutputReader reader(
       log_, form->encoding,
       replay != nullptr && *replay == "true" ? ring_.records() : std::deque<OutputRecord>());
-  co_await base::any_of(stream_to(reader, *form, writer), wait_for(reader.cut_off()));
+  co_await base::any_of(stream_to(reader, *form, writer), wait_for(reader.cut_off()),
+                        answer_half_close(writer));
+}
+
+// The agent passes on that its client has closed its sending side, to see whether there still is
+// somebody: a heartbeat tells. What the reader has not taken yet does so as well.
+base::Task<void> Server::answer_half_close(http::ResponseWriter& writer) {
+  co_await writer.half_closed().wait();
+  if (!log_.full()) log_.append(OutputRecord::heartbeat(options_.heartbeat_interval));
+  co_await std::suspend_always{};
 }
 
 base::Task<void> Server::handle_input(http::Request& request, http::ResponseWriter& writer) {

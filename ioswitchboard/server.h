@@ -36,6 +36,8 @@ class Server {
   base::Task<void> handle_output(http::Request& request, http::ResponseWriter& writer);
   base::Task<void> handle_input(http::Request& request, http::ResponseWriter& writer);
 
+  base::Task<void> answer_half_close(http::ResponseWriter& writer);
+
   base::Task<void> serve();
   base::Task<void> send_heartbeats();
   base::Task<void> give_memory_back();

@@ -1,6 +1,8 @@
 // /containers, /monitor/statistics, /containerizer/debug.
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/strings.h"
 #include "operator_api/endpoints.h"
@@ -44,23 +46,46 @@ struct Filter {
   }
 };
 
-// `handle` gets each executor that has not ended, its framework, and its container, which is
-// nullptr if there is none any more.
-template <typename Handle>
-void for_each_executor(const agent::Agent& agent, Handle handle) {
+// An executor that has not ended, as it was when it was asked for, and what is known of its
+// container.
+struct Listed {
+  std::string container_id;
+  std::string framework_id;
+  mesos::v1::ExecutorInfo info;
+  std::optional<mesos::v1::ContainerStatus> status;
+  std::optional<mesos::v1::ResourceStatistics> statistics;
+};
+
+Task<std::vector<Listed>> list_executors(const agent::Agent& agent, const Filter& filter) {
+  std::vector<Listed> all;
+  std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [framework_id, framework] : agent.state.frameworks) {
     for (const auto& [executor_id, executor] : framework.executors) {
       if (executor.state == Executor::State::kTerminated) continue;
-      handle(framework, executor, agent.containers.find(executor.container_id).get());
+      if (!filter.matches(executor, framework)) continue;
+      auto& listed = all.emplace_back();
+      listed.container_id = executor.container_id.to_string();
+      listed.framework_id = framework.info.id().value();
+      listed.info = executor.info;
+      const auto container = agent.containers.find(executor.container_id);
+      if (container == nullptr) continue;
+      listed.status = container->status();
+      readers.push_back(container->usage_reader());
     }
   }
+  auto measured = co_await containerizer::measure(std::move(readers));
+  auto next = measured.begin();
+  for (auto& listed : all) {
+    if (listed.status) listed.statistics = std::move(*next++);
+  }
+  co_return all;
 }
 
-void add_names(proto::JsonBuilder& json, const Framework& framework, const Executor& executor) {
-  json.member("executor_id", executor.info.executor_id().value());
-  json.member("executor_name", executor.info.name());
-  json.member("framework_id", framework.info.id().value());
-  json.member("source", executor.info.source());
+void add_names(proto::JsonBuilder& json, const Listed& listed) {
+  json.member("executor_id", listed.info.executor_id().value());
+  json.member("executor_name", listed.info.name());
+  json.member("framework_id", listed.framework_id);
+  json.member("source", listed.info.source());
 }
 
 }  // namespace
@@ -74,32 +99,29 @@ Task<void> list_containers(Context& context) {
         "framework_id only"));
     co_return;
   }
+  const auto executors = co_await list_executors(context.agent, filter);
   proto::JsonBuilder json;
   json.begin_array();
-  for_each_executor(context.agent, [&](const Framework& framework, const Executor& executor,
-                                       const containerizer::Container* container) {
-    if (!filter.matches(executor, framework)) return;
-    json.begin_object().member("container_id", executor.container_id.to_string());
-    add_names(json, framework, executor);
-    if (container != nullptr) {
-      json.key("statistics").value(container->usage(), kSorted);
-      json.key("status").value(container->status(), kSorted);
-    }
+  for (const auto& listed : executors) {
+    json.begin_object().member("container_id", listed.container_id);
+    add_names(json, listed);
+    if (listed.statistics) json.key("statistics").value(*listed.statistics, kSorted);
+    if (listed.status) json.key("status").value(*listed.status, kSorted);
     json.end_object();
-  });
+  }
   co_await context.reply(json_response(context.request, json.end_array().take()));
 }
 
 Task<void> show_statistics(Context& context) {
+  const auto executors = co_await list_executors(context.agent, Filter(http::Query()));
   proto::JsonBuilder json;
   json.begin_array();
-  for_each_executor(context.agent, [&](const Framework& framework, const Executor& executor,
-                                       const containerizer::Container* container) {
-    if (container == nullptr) return;
+  for (const auto& listed : executors) {
+    if (!listed.statistics) continue;
     json.begin_object();
-    add_names(json, framework, executor);
-    json.key("statistics").value(container->usage(), kSorted).end_object();
-  });
+    add_names(json, listed);
+    json.key("statistics").value(*listed.statistics, kSorted).end_object();
+  }
   co_await context.reply(json_response(context.request, json.end_array().take()));
 }
 

@@ -70,6 +70,7 @@ Task<void> get_containers(Exchange& exchange) {
   Response response;
   response.set_type(Response::GET_CONTAINERS);
   auto* list = response.mutable_get_containers();
+  std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [id, container] : exchange.agent.containers.containers()) {
     agent::ExecutorOf owner;
     if (!id.has_parent()) owner = agent::find_executor(exchange.agent.state, id);
@@ -82,7 +83,12 @@ Task<void> get_containers(Exchange& exchange) {
     }
     *entry->mutable_container_id() = id.to_message();
     *entry->mutable_container_status() = container->status();
-    *entry->mutable_resource_statistics() = container->usage();
+    readers.push_back(container->usage_reader());
+  }
+  auto statistics = co_await containerizer::measure(std::move(readers));
+  for (int i = 0; i < list->containers_size(); ++i) {
+    *list->mutable_containers(i)->mutable_resource_statistics() =
+        std::move(statistics[static_cast<size_t>(i)]);
   }
   co_await exchange.reply(response);
 }

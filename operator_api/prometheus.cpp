@@ -137,8 +137,9 @@ void append_sample(std::string_view name, std::string_view labels, double value,
 // A container's labels and statistics.
 using Measured = std::pair<std::string, ResourceStatistics>;
 
-std::vector<Measured> measure_containers(const agent::Agent& agent) {
+base::Task<std::vector<Measured>> measure_containers(const agent::Agent& agent) {
   std::vector<Measured> all;
+  std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [id, container] : agent.containers.containers()) {
     std::string labels = concat("{container_id=\"", escape(id.to_string()), "\"");
     if (const auto owner = agent::find_executor(agent.state, id)) {
@@ -146,9 +147,12 @@ std::vector<Measured> measure_containers(const agent::Agent& agent) {
           concat(",framework_id=\"", escape(owner.framework->info.id().value()),
                  "\",executor_id=\"", escape(owner.executor->info.executor_id().value()), "\"");
     }
-    all.emplace_back(labels + "}", container->usage());
+    all.emplace_back(labels + "}", ResourceStatistics());
+    readers.push_back(container->usage_reader());
   }
-  return all;
+  auto measured = co_await containerizer::measure(std::move(readers));
+  for (size_t i = 0; i < all.size(); ++i) all[i].second = std::move(measured[i]);
+  co_return all;
 }
 
 }  // namespace
@@ -169,14 +173,14 @@ std::string prometheus_name(std::string_view name, MetricKind kind) {
   return kind == kCounter ? text + "_total" : text;
 }
 
-std::string prometheus_text(const agent::Agent& agent) {
+base::Task<std::string> prometheus_text(const agent::Agent& agent) {
   std::string text;
   for (const auto& metric : agent::collect_metrics(agent)) {
     const std::string name = prometheus_name(metric.name, metric.kind);
     append_head(name, metric.kind, metric.help, &text);
     append_sample(name, "", metric.value, &text);
   }
-  const auto containers = measure_containers(agent);
+  const auto containers = co_await measure_containers(agent);
   for (const Statistic& statistic : kStatistics) {
     const std::string name = prometheus_name(concat("container/", statistic.field), statistic.kind);
     bool first = true;
@@ -187,13 +191,13 @@ std::string prometheus_text(const agent::Agent& agent) {
       append_sample(name, labels, *value, &text);
     }
   }
-  return text;
+  co_return text;
 }
 
 base::Task<void> scrape_metrics(Context& context) {
-  co_await context.reply({200,
-                          {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
-                          prometheus_text(context.agent)});
+  std::string text = co_await prometheus_text(context.agent);
+  co_await context.reply(
+      {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, std::move(text)});
 }
 
 }  // namespace operator_api

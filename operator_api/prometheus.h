@@ -14,6 +14,6 @@ namespace operator_api {
 std::string prometheus_name(std::string_view name, agent::MetricKind kind);
 
 // The agent's metrics, and the statistics of each container.
-std::string prometheus_text(const agent::Agent& agent);
+base::Task<std::string> prometheus_text(const agent::Agent& agent);
 
 }  // namespace operator_api

@@ -201,6 +201,15 @@ class AtPeerClosed : public WithSockets {
   void trigger() override { theirs_.reset(); }
 };
 
+class AtPeerGone : public WithSockets {
+ public:
+  Task<void> wait() override {
+    FdWatch watch(ours_.get(), FdWatch::kReadWrite);
+    co_await watch.peer_gone();
+  }
+  void trigger() override { theirs_.reset(); }
+};
+
 class AtRead : public WithSockets {
  public:
   Task<void> wait() override {
@@ -404,8 +413,8 @@ INSTANTIATE_TEST_SUITE_P(All, WaitPoint,
                                          kind<InScope>("in_scope"), kind<AtWorker>("worker"),
                                          kind<AtReadable>("readable"), kind<AtWritable>("writable"),
                                          kind<AtPeerClosed>("peer_closed"),
-                                         kind<AtRead>("read_some"), kind<AtWrite>("write_all"),
-                                         kind<AtAccept>("accept_one"),
+                                         kind<AtPeerGone>("peer_gone"), kind<AtRead>("read_some"),
+                                         kind<AtWrite>("write_all"), kind<AtAccept>("accept_one"),
                                          kind<AtExit>("wait_for_exit")),
                          [](const auto& param) { return std::string(param.param.name); });
 

@@ -88,6 +88,11 @@ class FdWatches : public tests::LoopTest {
     log_.push_back(std::move(what));
   }
 
+  Task<void> when_gone(FdWatch& watch, std::string what) {
+    co_await watch.peer_gone();
+    log_.push_back(std::move(what));
+  }
+
   Log log_;
 };
 
@@ -254,6 +259,45 @@ TEST_F(FdWatches, see_the_peer_close_its_socket) {
     theirs.reset();
     settle();
     EXPECT_EQ(log_, Log{"closed"});
+  }
+}
+
+TEST_F(FdWatches, know_at_once_that_a_unix_peer_has_gone) {
+  auto [ours, theirs] = make_sockets();
+  FdWatch watch(ours.get(), FdWatch::kReadWrite);
+  base::Scope scope;
+  scope.spawn(when_gone(watch, "gone"));
+  shutdown(theirs.get(), SHUT_WR);
+  settle();
+  EXPECT_EQ(log_, Log());
+  EXPECT_FALSE(watch.is_peer_gone());
+  theirs.reset();
+  settle();
+  EXPECT_EQ(log_, Log{"gone"});
+  EXPECT_TRUE(watch.is_peer_gone());
+  scope.spawn(when_gone(watch, "still gone"));
+  EXPECT_EQ(log_.size(), 2u);
+}
+
+TEST_F(FdWatches, know_that_a_tcp_peer_has_gone_when_they_send_to_it) {
+  for (const bool half : {true, false}) {
+    log_.clear();
+    auto [ours, theirs] = make_tcp();
+    FdWatch watch(ours.get(), FdWatch::kReadWrite);
+    base::Scope scope;
+    scope.spawn(when_gone(watch, "gone"));
+    if (half) {
+      shutdown(theirs.get(), SHUT_WR);
+    } else {
+      theirs.reset();
+    }
+    settle();
+    EXPECT_EQ(log_, Log());
+    EXPECT_FALSE(watch.is_peer_gone());
+    EXPECT_TRUE(put(ours.get(), "anybody?"));
+    settle();
+    EXPECT_EQ(log_, half ? Log() : Log{"gone"});
+    EXPECT_EQ(watch.is_peer_gone(), !half);
   }
 }
 

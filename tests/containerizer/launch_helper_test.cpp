@@ -198,7 +198,7 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
   LaunchSpec terminal = shell("exit 0");
   terminal.controlling_terminal = true;
   const struct {
-    LaunchSpec spec;
+    const LaunchSpec& spec;
     std::string error;
   } kCases[] = {
       {directory, "Failed to change to working directory '" + scratch_ / "file" + "': "},
@@ -212,6 +212,35 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
     EXPECT_EQ("256", content("status"));
     EXPECT_TRUE(content("stderr").starts_with(test.error)) << content("stderr");
   }
+}
+
+// Any file will do for an entrance.
+TEST_F(LaunchHelperTest, JoinsItsGroups) {
+  LaunchSpec spec = shell("ls /proc/self/fd");
+  for (const char* name : {"first", "second", "third"}) spec.groups.push_back(open_file(name));
+  ParkedProcess process = park(spec);
+  // They are joined before anybody knows of the process.
+  for (const char* name : {"first", "second", "third"}) EXPECT_EQ("0", content(name));
+  spec.groups.clear();
+  EXPECT_EQ(0, release(std::move(process), isolators::encode_launch_spec(spec)));
+  // None of the helper's descriptors gets to the command; 3 is the directory that ls reads.
+  EXPECT_EQ("0\n1\n2\n3\n", content("stdout"));
+}
+
+TEST_F(LaunchHelperTest, AGroupThatCannotBeJoined) {
+  LaunchSpec spec = shell("exit 0");
+  spec.groups.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  const containerizer::LaunchRequest request{.id = kId,
+                                             .spec = &spec,
+                                             .stdin_fd = null.get(),
+                                             .stdout_fd = null.get(),
+                                             .stderr_fd = null.get(),
+                                             .status_fd = null.get()};
+  const auto process = launcher_->start(request);
+  ASSERT_FALSE(process.has_value());
+  EXPECT_EQ("Failed to start the launch helper: join cgroup: Bad file descriptor",
+            process.error().message);
 }
 
 TEST_F(LaunchHelperTest, TakesTheTerminal) {

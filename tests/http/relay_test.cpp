@@ -198,6 +198,7 @@ TEST_F(Relay, is_cancelled_when_the_client_goes) {
     co_await behind_->send(kChunkedHead + "5\r\nhello\r\n");
     co_await peer.receive_until("hello\r\n");
     peer.close();
+    co_await behind_->send("5\r\nagain\r\n");         // which its TCP answers with a reset
     EXPECT_EQ(co_await behind_->receive_some(), "");  // the relay has let go of the source
     EXPECT_FALSE(relayed_);
   }());

@@ -59,11 +59,68 @@ TEST_F(Disconnect, closing_cancels_a_silent_handler) {
   }());
 }
 
-TEST_F(Disconnect, so_does_a_half_close) {
+TEST_F(Disconnect, half_closing_does_not) {
+  base::Event go;
+  start([&](Request&, ResponseWriter& writer) -> Task<void> {
+    Guard guard(life_);
+    co_await go.wait();
+    co_await writer.send({200, {}, "late"});
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    co_await peer.send("GET / HTTP/1.1\r\n\r\n");
+    co_await eventually([&] { return life_.started == 1; });
+    peer.half_close();
+    // By this the server has found out that there still is somebody.
+    EXPECT_EQ((co_await peer.receive_reply(true)).status, 100);
+    co_await base::sleep_for(20ms);
+    EXPECT_EQ(life_.ended, 0);
+    go.set();
+    EXPECT_EQ((co_await peer.receive_reply()).body, "late");
+    EXPECT_EQ(co_await peer.receive_some(), "");
+    EXPECT_FALSE(peer.was_reset());
+  }());
+}
+
+TEST_F(Disconnect, half_closing_answers_all_that_was_asked_before) {
+  start([&](Request& request, ResponseWriter& writer) -> Task<void> {
+    co_await base::sleep_for(10ms);
+    co_await writer.send({200, {}, request.path});
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    co_await peer.send("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
+    peer.half_close();
+    for (const char* path : {"/a", "/b", "/c"}) {
+      EXPECT_EQ((co_await peer.receive_reply(true)).status, 100);
+      EXPECT_EQ((co_await peer.receive_reply()).body, path);
+    }
+    EXPECT_EQ(co_await peer.receive_some(), "");
+    EXPECT_FALSE(peer.was_reset());
+  }());
+}
+
+TEST_F(Disconnect, half_closing_and_then_closing_cancels) {
   start_silent();
   run([&]() -> Task<void> {
     Peer peer = co_await connect();
     co_await peer.send("GET / HTTP/1.1\r\n\r\n");
+    co_await eventually([&] { return life_.started == 1; });
+    peer.half_close();
+    co_await base::sleep_for(20ms);
+    EXPECT_EQ(life_.ended, 0);
+    // With the "100 Continue" unread, so its kernel sends a reset.
+    peer.close();
+    co_await eventually([&] { return life_.ended == 1 && server_->connections() == 0; });
+  }());
+}
+
+// It knows no "100 Continue", so there is no way to ask.
+TEST_F(Disconnect, half_closing_cancels_for_a_client_of_http_1_0) {
+  start_silent();
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    co_await peer.send("GET / HTTP/1.0\r\n\r\n");
     co_await eventually([&] { return life_.started == 1; });
     peer.half_close();
     EXPECT_EQ(co_await peer.receive_all(), "");
@@ -159,24 +216,44 @@ TEST_F(Disconnect, a_whole_response_reaches_a_half_closed_client) {
   }());
 }
 
-TEST_F(Disconnect, a_stream_is_cancelled_and_what_was_written_arrives) {
+TEST_F(Disconnect, a_stream_goes_on_to_a_half_closed_client) {
   start([&](Request&, ResponseWriter& writer) -> Task<void> {
     Guard guard(life_);
     co_await writer.start_stream(200, {});
-    for (int i = 0; i < 10; ++i) co_await writer.write("chunk");
-    co_await never_.wait();
+    co_await writer.write("before");
+    co_await writer.half_closed().wait();
+    co_await writer.write(" and after");
+    co_await writer.finish();
   });
   run([&]() -> Task<void> {
     Peer peer = co_await connect();
     co_await peer.send("GET / HTTP/1.1\r\n\r\n");
     co_await eventually([&] { return life_.started == 1; });
+    co_await base::sleep_for(20ms);
     peer.half_close();
     const Reply reply = co_await peer.receive_reply();
     EXPECT_EQ(reply.status, 200);
-    EXPECT_FALSE(reply.complete);
-    EXPECT_EQ(reply.body.size(), 50u);
+    EXPECT_TRUE(reply.complete);
+    EXPECT_EQ(reply.body, "before and after");
     EXPECT_FALSE(peer.was_reset());
-    EXPECT_EQ(life_.ended, 1);
+  }());
+}
+
+TEST_F(Disconnect, a_stream_is_cancelled_when_it_writes_to_a_client_that_has_gone) {
+  start([&](Request&, ResponseWriter& writer) -> Task<void> {
+    Guard guard(life_);
+    co_await writer.start_stream(200, {});
+    co_await writer.half_closed().wait();
+    co_await writer.write("anybody?");
+    co_await never_.wait();
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    co_await peer.send("GET / HTTP/1.1\r\n\r\n");
+    co_await peer.receive_some();
+    peer.close();
+    co_await eventually([&] { return life_.ended == 1 && server_->connections() == 0; });
+    EXPECT_EQ(life_.started, 1);
   }());
 }
 
@@ -245,7 +322,7 @@ TEST_F(Disconnect, a_handler_in_the_middle_of_a_body_can_ask) {
   bool noticed = false;
   start([&](Request&, ResponseWriter& writer) -> Task<void> {
     Guard guard(life_);
-    co_await writer.client_closed();
+    co_await writer.client_gone();
     noticed = true;
   });
   run([&]() -> Task<void> {

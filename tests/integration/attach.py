@@ -37,10 +37,12 @@ class Output:
     """The receiving end of LAUNCH_NESTED_CONTAINER_SESSION or ATTACH_CONTAINER_OUTPUT.
 
     Sends the request and reads the head of the response; `accept` is the encoding of the messages.
+    With `half_close`, the sending side is closed in between.
     """
 
     def __init__(self, agent: Agent, request: bytes, accept: str = JSON,
-                 receive_buffer: int | None = None, timeout: float = TIMEOUT) -> None:
+                 receive_buffer: int | None = None, timeout: float = TIMEOUT,
+                 half_close: bool = False) -> None:
         self.accept = accept
         self.stdout = bytearray()
         self.stderr = bytearray()
@@ -49,7 +51,11 @@ class Output:
         self.clean_end = False
         self.connection = agent.connect(timeout, receive_buffer)
         self.connection.send(request)
-        self.response = self.connection.read_head(timeout)
+        if half_close:
+            self.connection.shutdown_write()
+            self.response = self.connection.read_final_head(timeout)
+        else:
+            self.response = self.connection.read_head(timeout)
         self._records = self._decode(timeout)
         if self.response.status != 200:
             self.connection.read_body(self.response)

@@ -11,6 +11,8 @@ import atexit
 import contextlib
 import itertools
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -38,6 +40,9 @@ _serial = itertools.count(1)
 _unfinished: dict[int, Agent] = {}  # not shut down yet; see clean_up_unfinished()
 
 Flag = str | bool | None
+Text = str | re.Pattern[str]  # of a reply: the whole of it, or the part that matters
+
+INVALID = "Failed to validate agent::Call: "  # what replies about invalid calls begin with
 
 
 def bin_dir() -> Path:
@@ -132,8 +137,10 @@ class Agent:
 
     def __init__(self, name: str = "agent", flags: dict[str, Flag] | None = None,
                  environment: dict[str, str] | None = None,
-                 cgroups_root: str | None = None) -> None:
+                 cgroups_root: str | None = None, wrapper: list[str] | None = None) -> None:
+        """`wrapper` is a command that executes the agent in other surroundings."""
         self.name = name
+        self.wrapper = wrapper or []
         self.scratch = Path(tempfile.mkdtemp(prefix="mesos-agent-test-")).resolve()
         self.scratch.chmod(0o755)  # containers of other users pass through it
         self.work_dir = self.scratch / "work"
@@ -169,7 +176,7 @@ class Agent:
             raise AssertionError(f"no {binary}: build it, or give --bin-dir")
         if os.geteuid() != 0:
             raise AssertionError("the integration tests need root")
-        arguments = [str(binary)]
+        arguments = [*self.wrapper, str(binary)]
         for name, value in self.flags.items():
             if value is not None:
                 arguments.append(f"--{name}" if value is True else f"--{name}={value}")
@@ -458,9 +465,14 @@ atexit.register(clean_up_unfinished)
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to clients: while an agent is down, one of them could
+    get its port, even by connecting to itself."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def pid_gone(pid: int) -> bool:
@@ -522,6 +534,12 @@ class AgentTestCase(unittest.TestCase):
         self.assertEqual(expected, reply.status, str(reply))
         if text is not None:
             self.assertEqual(text, reply.text)
+
+    def assert_text(self, expected: Text, text: str) -> None:
+        if isinstance(expected, re.Pattern):
+            self.assertRegex(text, expected)
+        else:
+            self.assertEqual(expected, text)
 
 
 class OwnAgentTestCase(unittest.TestCase):

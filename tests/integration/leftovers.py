@@ -77,6 +77,19 @@ def processes(owner: Owner, besides: frozenset[int] = frozenset()) -> dict[int, 
     return found
 
 
+def processes_running(command: str) -> list[int]:
+    """Pids on the whole host whose command line is or ends with that, its words as arguments."""
+    ending = command.replace(" ", "\0").encode() + b"\0"
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(ending):
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
+
+
 def mounts(owner: Owner) -> list[str]:
     """Mount points in the scratch directory, innermost first."""
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]

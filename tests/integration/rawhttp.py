@@ -225,6 +225,12 @@ class Connection:
             headers.append((name, value.strip()))
         return Response(lines[0], int(rest[:3]), Headers(headers))
 
+    def read_final_head(self, timeout: float | None = None) -> Response:
+        """The head of the next response, behind any "100 Continue"."""
+        while (head := self.read_head(timeout)).status == 100:
+            pass
+        return head
+
     def chunks(self, timeout: float | None = None) -> Iterator[bytes]:
         """The chunks of a chunked body as they come; `timeout` bounds the wait for each.
 

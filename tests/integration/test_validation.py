@@ -8,19 +8,15 @@ them; elsewhere a pattern holds the part that names what is wrong.
 from __future__ import annotations
 
 import copy
-import gzip
 import re
 from typing import Any
 
 import attach
 import wire
-from harness import ENCODINGS, AgentTestCase, Reply, container_id, resources, shell
+from harness import ENCODINGS, INVALID, AgentTestCase, Text, container_id, resources, shell
 from rawhttp import Response
 from recordio import record
 from wire import JSON, PROTOBUF, RECORDIO, Message
-
-PREFIX = "Failed to validate agent::Call: "
-Text = str | re.Pattern[str]
 
 # Calls that name a container, and whether its id needs a parent.
 NAMING_CALLS = {
@@ -178,42 +174,36 @@ class Validation(AgentTestCase):
     def check_reply(self, response: Response, text: Text, status: int = 400) -> None:
         self.assertEqual(status, response.status, response.text[:500])
         self.assertEqual("text/plain; charset=utf-8", response.content_type)
-        if isinstance(text, re.Pattern):
-            self.assertRegex(response.text, text)
-        else:
-            self.assertEqual(text, response.text)
+        self.assert_text(text, response.text)
 
     def check_rule(self, call: Message, subject: str, rule: Text, encoding: str) -> None:
         """400 with the prefix, what is invalid, and the rule."""
         reply = self.agent.call(call, encoding)
-        start = f"{PREFIX}{subject}"
+        start = f"{INVALID}{subject}"
         self.assertEqual(400, reply.status, str(reply))
         self.assertTrue(reply.text.startswith(start), f"{reply.text!r} but not {start!r}")
         rest = reply.text.removeprefix(start)
-        if isinstance(rule, re.Pattern):
-            self.assertRegex(rest, rule)
-        else:
-            self.assertEqual(rule, rest)
+        self.assert_text(rule, rest)
 
     def test_type(self) -> None:
         for encoding in ENCODINGS:
             with self.subTest(encoding=encoding):
-                self.check({}, f"{PREFIX}Expecting 'type' to be present", encoding)
+                self.check({}, f"{INVALID}Expecting 'type' to be present", encoding)
                 self.check({"type": "UNKNOWN"}, "501 Not Implemented.", encoding, 501)
         # A type that this agent does not know reads as no type at all.
-        self.check({"type": "NOPE"}, f"{PREFIX}Expecting 'type' to be present", JSON)
-        self.check({"type": 9999}, f"{PREFIX}Expecting 'type' to be present", PROTOBUF)
+        self.check({"type": "NOPE"}, f"{INVALID}Expecting 'type' to be present", JSON)
+        self.check({"type": 9999}, f"{INVALID}Expecting 'type' to be present", PROTOBUF)
 
     def test_missing_message(self) -> None:
         for kind in REQUIRED_MESSAGE:
             for encoding in ENCODINGS:
                 with self.subTest(call=kind, encoding=encoding):
                     self.check({"type": kind},
-                               f"{PREFIX}Expecting '{kind.lower()}' to be present", encoding)
+                               f"{INVALID}Expecting '{kind.lower()}' to be present", encoding)
 
     def test_null_message_is_missing(self) -> None:
         self.check({"type": "WAIT_CONTAINER", "wait_container": None},
-                   f"{PREFIX}Expecting 'wait_container' to be present", JSON)
+                   f"{INVALID}Expecting 'wait_container' to be present", JSON)
 
     def test_missing_container_id(self) -> None:
         for kind in NAMING_CALLS:
@@ -242,7 +232,7 @@ class Validation(AgentTestCase):
                 with self.subTest(call=kind, encoding=encoding):
                     self.check(
                         naming_call(kind, container_id("plain")),
-                        f"{PREFIX}Expecting '{kind.lower()}.container_id.parent' to be present",
+                        f"{INVALID}Expecting '{kind.lower()}.container_id.parent' to be present",
                         encoding)
 
     def test_container_id(self) -> None:
@@ -353,28 +343,25 @@ class AttachInputValidation(AgentTestCase):
                 payload = wire.serialize(encoding, "Call", message)
                 response = self.first_record(payload, encoding)
                 self.assertEqual(status, response.status, response.text)
-                if isinstance(text, re.Pattern):
-                    self.assertRegex(response.text, text)
-                else:
-                    self.assertEqual(text, response.text)
+                self.assert_text(text, response.text)
 
     def test_message(self) -> None:
         kind = "ATTACH_CONTAINER_INPUT"
         self.check({"type": kind}, 400,
-                   f"{PREFIX}Expecting 'attach_container_input' to be present")
+                   f"{INVALID}Expecting 'attach_container_input' to be present")
         self.check({"type": kind, "attach_container_input": {}}, 400,
-                   f"{PREFIX}Expecting 'attach_container_input.type' to be present")
+                   f"{INVALID}Expecting 'attach_container_input.type' to be present")
         self.check({"type": kind, "attach_container_input": {"type": "UNKNOWN"}}, 400,
                    re.compile("^Failed to validate agent::Call: 'attach_container_input.type'"))
         self.check({"type": kind, "attach_container_input": {"type": "CONTAINER_ID"}}, 400,
-                   f"{PREFIX}Expecting 'attach_container_input.container_id' to be present")
+                   f"{INVALID}Expecting 'attach_container_input.container_id' to be present")
         self.check(attach.io_record(attach.stdin_io(b"x")), 400,
                    "Expecting 'attach_container_input.type' to be CONTAINER_ID")
 
     def test_container_id(self) -> None:
         for value, rule in BAD_IDS:
             self.check(attach.id_record("no-such-root", value), 400,
-                       f"{PREFIX}'attach_container_input.container_id' is invalid: {rule}")
+                       f"{INVALID}'attach_container_input.container_id' is invalid: {rule}")
 
     def test_unknown_root(self) -> None:
         self.check(attach.id_record("no-such-root"), 404,
@@ -385,7 +372,7 @@ class AttachInputValidation(AgentTestCase):
     def test_bodies(self) -> None:
         cases = {
             b"[]": "Expecting a JSON object",
-            b"{}": f"{PREFIX}Expecting 'type' to be present",
+            b"{}": f"{INVALID}Expecting 'type' to be present",
             b'"x"': "Expecting a JSON object",
         }
         for payload, text in cases.items():
@@ -414,196 +401,6 @@ class AttachInputValidation(AgentTestCase):
                     body)
                 self.assertEqual((400, "Received EOF while reading request body"),
                                  (response.status, response.text))
-
-
-HEALTH = b'{"type":"GET_HEALTH"}'
-ACCEPT_TEXT = ("Expecting 'Accept' to allow "
-               "application/json or application/x-protobuf or application/recordio")
-TYPE_TEXT = ("Expecting 'Content-Type' of "
-             "application/json or application/x-protobuf or application/recordio")
-OUTPUT_CALL = naming_call("ATTACH_CONTAINER_OUTPUT", container_id("no-such-root"))
-
-# Negotiation beyond the recordings: (name, method, headers, body, status, text). None: any text.
-NEGOTIATION: list[tuple[str, str, dict[str, str | None], bytes, int, Text | None]] = [
-    ("method before type", "PUT", {}, HEALTH, 405,
-     "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'PUT'."),
-    ("type before accept", "POST", {"Accept": "text/html"}, HEALTH, 400,
-     "Expecting 'Content-Type' to be present"),
-    ("bad type before accept", "POST", {"Content-Type": "text/xml", "Accept": "text/html"},
-     HEALTH, 415, TYPE_TEXT),
-    ("accept before body", "POST", {"Content-Type": JSON, "Accept": "text/html"}, b"{", 406,
-     ACCEPT_TEXT),
-    ("message type of recordio", "POST",
-     {"Content-Type": RECORDIO, "Message-Content-Type": "text/plain"}, record(HEALTH), 415, None),
-    ("message type recordio", "POST",
-     {"Content-Type": RECORDIO, "Message-Content-Type": RECORDIO}, record(HEALTH), 415, None),
-    ("message accept of recordio", "POST",
-     {"Content-Type": JSON, "Accept": RECORDIO, "Message-Accept": "text/plain"},
-     wire.to_json(OUTPUT_CALL), 406, re.compile("^Expecting 'Message-Accept' to allow ")),
-    ("message accept without accept", "POST", {"Content-Type": JSON, "Message-Accept": JSON},
-     HEALTH, 406, "Expecting 'Message-Accept' to be not set for non-streaming responses"),
-    ("message accept with protobuf", "POST",
-     {"Content-Type": JSON, "Accept": PROTOBUF, "Message-Accept": JSON},
-     HEALTH, 406, "Expecting 'Message-Accept' to be not set for non-streaming responses"),
-    ("validation before streaming of calls", "POST", {"Content-Type": JSON, "Accept": RECORDIO},
-     b'{"type":"WAIT_CONTAINER"}', 400, f"{PREFIX}Expecting 'wait_container' to be present"),
-    ("streamed call", "POST", {"Content-Type": RECORDIO, "Message-Content-Type": JSON},
-     record(HEALTH), 415,
-     "Streaming 'Content-Type' application/recordio is not supported for GET_HEALTH call"),
-    ("streamed protobuf call", "POST",
-     {"Content-Type": RECORDIO, "Message-Content-Type": PROTOBUF}, record(b"\x08\x01"), 415,
-     "Streaming 'Content-Type' application/recordio is not supported for GET_HEALTH call"),
-    ("streamed reply", "POST", {"Content-Type": JSON, "Accept": RECORDIO}, HEALTH, 406,
-     "Streaming response is not supported for GET_HEALTH call"),
-    ("all of accept refused", "POST", {"Content-Type": JSON, "Accept": "*/*;q=0"}, HEALTH, 406,
-     ACCEPT_TEXT),
-    ("accept in upper case", "POST", {"Content-Type": JSON, "Accept": "APPLICATION/JSON"},
-     HEALTH, 200, None),
-    ("accept with spaces", "POST",
-     {"Content-Type": JSON, "Accept": "text/html , application/json ; q=0.1"}, HEALTH, 200, None),
-    ("type with parameter", "POST", {"Content-Type": "application/json;charset=UTF-8"},
-     HEALTH, 200, None),
-    ("type with two parameters", "POST",
-     {"Content-Type": "Application/JSON ; a=b; charset=\"utf-8\""}, HEALTH, 200, None),
-    ("null type", "POST", {"Content-Type": JSON}, b'{"type":null}', 400,
-     f"{PREFIX}Expecting 'type' to be present"),
-    ("camel case is unknown", "POST", {"Content-Type": JSON},
-     b'{"type":"WAIT_CONTAINER","waitContainer":{}}', 400,
-     f"{PREFIX}Expecting 'wait_container' to be present"),
-    ("boolean for string", "POST", {"Content-Type": JSON},
-     b'{"type":"LIST_FILES","list_files":{"path":true}}', 400,
-     re.compile("^Not expecting a JSON boolean")),
-    ("number for string", "POST", {"Content-Type": JSON},
-     b'{"type":"LIST_FILES","list_files":{"path":1}}', 400,
-     "Not expecting a JSON number for field 'path'"),
-    ("array for message", "POST", {"Content-Type": JSON},
-     b'{"type":"WAIT_CONTAINER","wait_container":[]}', 400,
-     "Not expecting a JSON array for field 'wait_container'"),
-    ("bad base64", "POST", {"Content-Type": JSON},
-     b'{"type":"ATTACH_CONTAINER_INPUT","attach_container_input":{"type":"PROCESS_IO",'
-     b'"process_io":{"type":"DATA","data":{"type":"STDIN","data":"*"}}}}', 400,
-     re.compile("^Failed to base64 decode bytes field 'data'")),
-    ("two missing fields", "POST", {"Content-Type": JSON},
-     b'{"type":"READ_FILE","read_file":{}}', 400,
-     "Missing required fields: read_file.path, read_file.offset"),
-    ("deep nesting", "POST", {"Content-Type": JSON},
-     b'{"type":"GET_HEALTH","x":' + b"[" * 1000 + b"]" * 1000 + b"}", 400, None),
-    ("protobuf with trailing garbage", "POST", {"Content-Type": PROTOBUF}, b"\x08\x01\xff", 400,
-     "Failed to parse body into a protobuf object"),
-    ("empty protobuf", "POST", {"Content-Type": PROTOBUF}, b"", 400,
-     f"{PREFIX}Expecting 'type' to be present"),
-    ("protobuf with unknown field", "POST", {"Content-Type": PROTOBUF},
-     b"\x08\x01\xfa\x7f\x03abc", 200, None),
-]
-
-
-class Negotiation(AgentTestCase):
-    def test_table(self) -> None:
-        for name, method, headers, body, status, text in NEGOTIATION:
-            with self.subTest(case=name), self.agent.connect() as connection:
-                response = connection.request(method, "/api/v1", headers, body)
-                self.assertEqual(status, response.status, response.text)
-                if isinstance(text, re.Pattern):
-                    self.assertRegex(response.text, text)
-                elif text is not None:
-                    self.assertEqual(text, response.text)
-
-    def test_protobuf_reply(self) -> None:
-        with self.agent.connect() as connection:
-            response = connection.request(
-                "POST", "/api/v1", {"Content-Type": JSON, "Accept": PROTOBUF}, HEALTH)
-        self.assertEqual(PROTOBUF, response.content_type)
-        self.assertEqual({"type": "GET_HEALTH", "get_health": {"healthy": True}},
-                         wire.decode("Response", response.body))
-
-    def test_last_accept_counts(self) -> None:
-        """mesos-go sends Accept twice and means the second."""
-        with self.agent.connect() as connection:
-            connection.send(b"POST /api/v1 HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n"
-                            b"Accept: application/x-protobuf\r\nContent-Type: application/json\r\n"
-                            b"Content-Length: 21\r\n\r\n" + HEALTH)
-            self.assertEqual(PROTOBUF, connection.read_response().content_type)
-
-    def test_requests_in_pieces(self) -> None:
-        request = (b"POST /api/v1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                   b"Transfer-Encoding: chunked\r\n\r\n5\r\n" + HEALTH[:5] + b"\r\n10\r\n" +
-                   HEALTH[5:] + b"\r\n0\r\n\r\n")
-        with self.agent.connect() as connection:
-            for byte in request:
-                connection.send(bytes([byte]))
-            self.assertEqual(200, connection.read_response().status)
-
-    def test_pipelining(self) -> None:
-        head = b"POST /api/v1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        one = head + b"Content-Length: 21\r\n\r\n" + HEALTH
-        bad = head + b"Content-Length: 2\r\n\r\n{}"
-        with self.agent.connect() as connection:
-            connection.send((one + bad) * 50)
-            for _ in range(50):
-                self.assertEqual(200, connection.read_response().status)
-                self.assertEqual(400, connection.read_response().status)
-
-    def test_expect_continue(self) -> None:
-        """A client that waits for 100 gets it (curl does above 1 MB); Mesos never answers it."""
-        with self.agent.connect() as connection:
-            connection.send(b"POST /api/v1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
-                            b"\r\nExpect: 100-continue\r\nContent-Length: 21\r\n\r\n")
-            self.assertEqual(100, connection.read_head().status)
-            connection.send(HEALTH)
-            self.assertEqual(200, connection.read_response().status)
-
-    def test_broken_requests(self) -> None:
-        """400 with the reason and a close, where Mesos only closes."""
-        for request in (b"NONSENSE\r\n\r\n", b"POST /api/v1\r\n\r\n",
-                        b"POST /api/v1 HTTP/1.1\r\nBad Header\r\n\r\n",
-                        b"POST /api/v1 HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-                        b"POST /api/v1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                        b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"):
-            with self.subTest(request=request), self.agent.connect() as connection:
-                connection.send(request)
-                response = connection.read_response()
-                self.assertIn(response.status, (400, 505))
-                self.assertNotEqual("", response.text)
-                self.assertTrue(connection.ended())
-        self.agent.expect(200, {"type": "GET_HEALTH"})
-
-    def test_connection_close(self) -> None:
-        for version, header in ((b"1.1", b"Connection: close\r\n"), (b"1.0", b"")):
-            with self.subTest(version=version), self.agent.connect() as connection:
-                connection.send(b"POST /api/v1 HTTP/" + version + b"\r\nHost: a\r\n" + header +
-                                b"Content-Type: application/json\r\nContent-Length: 21\r\n\r\n" +
-                                HEALTH)
-                self.assertEqual(200, connection.read_response().status)
-                self.assertTrue(connection.ended())
-
-    def test_gzipped_request(self) -> None:
-        body = gzip.compress(HEALTH)
-        with self.agent.connect() as connection:
-            response = connection.request(
-                "POST", "/api/v1", {"Content-Type": JSON, "Content-Encoding": "gzip"}, body)
-        self.assertEqual(200, response.status, response.text)
-
-    def test_calls_without_their_message(self) -> None:
-        """Every call whose message is optional is answered without it, in both encodings."""
-        for kind in ("GET_HEALTH", "GET_FLAGS", "GET_VERSION", "GET_LOGGING_LEVEL", "GET_STATE",
-                     "GET_CONTAINERS", "GET_FRAMEWORKS", "GET_EXECUTORS", "GET_TASKS", "GET_AGENT",
-                     "GET_RESOURCE_PROVIDERS", "GET_OPERATIONS", "PRUNE_IMAGES"):
-            for encoding in ENCODINGS:
-                with self.subTest(call=kind, encoding=encoding):
-                    reply: Reply = Reply(self.raw_call(kind, encoding))
-                    self.assertEqual(200, reply.status, str(reply))
-                    if kind == "PRUNE_IMAGES":
-                        self.assertEqual(b"", reply.response.body)
-                    else:
-                        self.assertEqual(encoding, reply.response.content_type)
-                        message = wire.parse(encoding, "Response", reply.response.body)
-                        self.assertEqual(kind, message["type"])
-
-    def raw_call(self, kind: str, encoding: str) -> Response:
-        with self.agent.connect() as connection:
-            return connection.request("POST", "/api/v1",
-                                      {"Content-Type": encoding, "Accept": encoding},
-                                      wire.serialize(encoding, "Call", {"type": kind}))
 
 
 if __name__ == "__main__":

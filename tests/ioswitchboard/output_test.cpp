@@ -53,6 +53,24 @@ TEST_F(OutputTest, ReachesReaderAndSandbox) {
   }
 }
 
+TEST_F(OutputTest, GoesOnToAReaderThatHasHalfClosedAndIsAskedForASign) {
+  Container& container = start(session(), "echo before; read line; echo after");
+  run([&]() -> Task<void> {
+    Reader reader = co_await attach(container);
+    co_await reader.read_until_out("before\n");
+    EXPECT_EQ(reader.output().heartbeats, 0);
+    reader.half_close();
+    co_await reader.read_until([](const Output& output) { return output.heartbeats == 1; });
+    Writer writer = co_await write_to(container);
+    co_await writer.send(stdin_data("go\n"));
+    co_await writer.finish();
+    co_await finish(container);
+    EXPECT_EQ((co_await reader.read_all()).out, "before\nafter\n");
+    EXPECT_TRUE(reader.complete());
+    EXPECT_EQ(reader.output().heartbeats, 1);
+  }());
+}
+
 TEST_F(OutputTest, HasTheHeadersOfApacheMesos) {
   const struct {
     OutputForm form;

@@ -148,6 +148,9 @@ class Reader {
   // What has been read.
   Output& output() { return output_; }
 
+  // As the agent does for a client that has done so.
+  void half_close() { attached_.connection.finish_sending(); }
+
   // Whether the stream has ended with the last chunk, or without it.
   bool complete() const { return attached_.response.complete(); }
   bool broken() const { return broken_; }

@@ -35,7 +35,7 @@ TEST(PrometheusName, FollowsItsRules) {
 class PrometheusTest : public tests::ApiTest {};
 
 TEST_F(PrometheusTest, EveryMetricIsThereOnce) {
-  const std::string text = operator_api::prometheus_text(*agent_);
+  const std::string text = run(operator_api::prometheus_text(*agent_));
   std::set<std::string> names;
   for (const auto& metric : agent::collect_metrics(*agent_)) {
     const std::string name = prometheus_name(metric.name, metric.kind);
@@ -56,7 +56,7 @@ TEST_F(PrometheusTest, LabelsAreEscaped) {
       R"("resources":[{"name":"mem","type":"SCALAR","scalar":{"value":32}}],)"
       R"("command":{"value":"sleep 1000"}}})");
   ASSERT_EQ(200, launched.status) << launched.body;
-  const std::string text = operator_api::prometheus_text(*agent_);
+  const std::string text = run(operator_api::prometheus_text(*agent_));
   EXPECT_NE(std::string::npos,
             text.find("\n# TYPE mesos_container_mem_limit_bytes gauge\n"
                       "mesos_container_mem_limit_bytes{container_id=\"container-1\","
