@@ -16,8 +16,8 @@
 #include "bench/rows.h"
 
 DEFINE_string(directory, "",
-              "A directory for everything that the run writes; below `volatile`, which can be a "
-              "tmpfs as /run is on most hosts, what does not survive a reboot.");
+              "A directory for everything that the run writes; what counts is written below "
+              "`volatile`, which can be a tmpfs.");
 DEFINE_string(cgroups_root, "", "The cgroup for everything that the run makes in hierarchies.");
 DEFINE_string(crun, "", "The path of crun; empty: not compared with.");
 DEFINE_string(runc, "", "The path of runc; empty: not compared with.");
