@@ -268,7 +268,7 @@ int supervise(pid_t command) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) raw_syscall(SYS_close, fd);
   int status = 0;
   while (!reap(command, &status)) {
-    siginfo_t info;
+    siginfo_t info{};
     const long signal =
         raw_syscall(SYS_rt_sigtimedwait, &kAllSignals, &info, nullptr, sizeof(kAllSignals));
     if (signal <= 0 || signal == SIGCHLD || info.si_code == SI_KERNEL) continue;
