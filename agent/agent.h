@@ -1,25 +1,39 @@
-// The agent as the API sees it: its configuration, what it offers, its containers.
+// The agent as the API sees it: its configuration, what it offers, what it runs.
 #pragma once
 
 #include <chrono>
-#include <vector>
+#include <optional>
+#include <string>
 
 #include "agent/flags.h"
 #include "agent/logging_level.h"
+#include "agent/resource_provider_configs.h"
+#include "agent/state.h"
 #include "containerizer/containerizer.h"
 #include "proto/mesos/v1/mesos.pb.h"
 
 namespace agent {
 
 struct Agent {
-  Agent(Flags flags_, std::vector<mesos::v1::Resource> resources_, containerizer::Services services)
-      : flags(std::move(flags_)),
-        resources(std::move(resources_)),
-        containers(std::move(services)) {}
+  Agent(Flags flags_, mesos::v1::AgentInfo info_, containerizer::Services services)
+      : flags(std::move(flags_)), info(std::move(info_)), containers(std::move(services)) {
+    if (flags.resource_provider_config_dir) {
+      resource_provider_configs.emplace(*flags.resource_provider_config_dir);
+    }
+  }
 
   const Flags flags;
-  const std::vector<mesos::v1::Resource> resources;
+
+  // What it says of itself. `id` is set once a master has given one.
+  mesos::v1::AgentInfo info;
+
+  // The address under which it is reached, with info.port().
+  std::string ip = "127.0.0.1";
+
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
+
+  State state;
 
   // Counted by the API.
   uint64_t container_launch_errors = 0;
@@ -28,6 +42,7 @@ struct Agent {
   std::chrono::nanoseconds recovery_time{0};
 
   LoggingLevel logging_level;
+  std::optional<ResourceProviderConfigs> resource_provider_configs;
   containerizer::Containerizer containers;
 };
 

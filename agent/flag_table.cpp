@@ -1,6 +1,8 @@
 #include "agent/flag_table.h"
 
 #include <arpa/inet.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 #include <unistd.h>
@@ -53,6 +55,22 @@ struct TextOf<T> {
                 concat("expected an integer from 0 to ", std::numeric_limits<T>::max()));
   }
   static std::string print(T value) { return concat(value); }
+};
+
+template <>
+struct TextOf<double> {
+  static constexpr FlagKind kKind = FlagKind::kNumber;
+  static Result<double> read(std::string_view text) {
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, code] = std::from_chars(text.data(), end, value);
+    if (code == std::errc() && at == end && !text.empty()) return value;
+    return fail(ErrorKind::kInvalid, "expected a number");
+  }
+  static std::string print(double value) {
+    char text[32];
+    return {text, std::to_chars(text, text + sizeof(text), value).ptr};
+  }
 };
 
 template <>
@@ -141,6 +159,41 @@ struct TextOf<StringMap> {
   }
 };
 
+// {"disabled_endpoints":{"paths":["/files/browse","/slave(1)/state"]}}
+template <>
+struct TextOf<FirewallRules> {
+  static constexpr FlagKind kKind = FlagKind::kJson;
+  static Result<FirewallRules> read(std::string_view text) {
+    const auto malformed =
+        fail(ErrorKind::kInvalid,
+             R"(expected rules of the form {"disabled_endpoints":{"paths":["/slave(1)/state"]}})");
+    google::protobuf::Struct json;
+    if (!google::protobuf::util::JsonStringToMessage(std::string(text), &json).ok()) {
+      return malformed;
+    }
+    FirewallRules rules;
+    for (const auto& [rule, endpoints] : json.fields()) {
+      if (rule != "disabled_endpoints" || !endpoints.has_struct_value()) return malformed;
+      for (const auto& [name, paths] : endpoints.struct_value().fields()) {
+        if (name != "paths" || !paths.has_list_value()) return malformed;
+        for (const auto& path : paths.list_value().values()) {
+          if (!path.string_value().starts_with('/')) return malformed;
+          rules.disabled_paths.push_back(path.string_value());
+        }
+      }
+    }
+    return rules;
+  }
+  static std::string print(const FirewallRules& rules) {
+    std::string text = R"({"disabled_endpoints":{"paths":[)";
+    for (const std::string& path : rules.disabled_paths) {
+      if (text.back() != '[') text += ',';
+      proto::append_json_string(path, &text);
+    }
+    return text + "]}}";
+  }
+};
+
 template <typename T>
 struct TextOf<std::optional<T>> {
   static constexpr FlagKind kKind = TextOf<T>::kKind;
@@ -175,6 +228,16 @@ Status ip_address(const std::string& text) {
 Status above_zero(nanoseconds duration) {
   if (duration > nanoseconds(0)) return {};
   return fail(ErrorKind::kInvalid, "expected a duration above zero");
+}
+
+Status at_least_one(uint64_t number) {
+  if (number > 0) return {};
+  return fail(ErrorKind::kInvalid, "expected a number above zero");
+}
+
+Status part_of_one(double part) {
+  if (part >= 0 && part <= 1) return {};
+  return fail(ErrorKind::kInvalid, "expected a number from 0 to 1");
 }
 
 Status one_of(const std::string& text, std::initializer_list<std::string_view> choices) {
@@ -273,12 +336,24 @@ constexpr std::array kTable = {
     row<&Flags::external_log_file>(
         "external_log_file", kNone,
         "The agent's log where something else writes it, for the files API."),
+    row<&Flags::firewall_rules>(
+        "firewall_rules", kNone,
+        "Endpoints that are not served, 403 instead: {\"disabled_endpoints\":{\"paths\":[...]}}."),
+    row<&Flags::gc_delay>(  //
+        "gc_delay", "1weeks", "How long sandboxes are kept at most, if the disk is empty."),
+    row<&Flags::gc_disk_headroom, part_of_one>(
+        "gc_disk_headroom", "0.1",
+        "The part of the disk that is to stay free: the less is, the sooner sandboxes go."),
     row<&Flags::gc_non_executor_container_sandboxes>(
         "gc_non_executor_container_sandboxes", "false",
         "Collect the sandboxes of nested and standalone containers too."),
     row<&Flags::help>("help", "false", "Print this and exit."),
     row<&Flags::hostname, not_empty>(  //
-        "hostname", kNone, "The host name to report; by default the system's."),
+        "hostname", kNone, "The host name to report; by default that of the IP address."),
+    row<&Flags::hostname_lookup>(
+        "hostname_lookup", "true",
+        "Without --hostname, ask the resolver for the name of the IP address; if false, the "
+        "address itself is reported."),
     row<&Flags::http_heartbeat_interval, above_zero>("http_heartbeat_interval", "30secs",
                                                      "Time between heartbeats on attach streams."),
     row<&Flags::io_switchboard_all_containers>(
@@ -308,11 +383,22 @@ constexpr std::array kTable = {
              .help = "The master to join; refused: this version is standalone only.",
              .set = refuse_master,
              .get = no_value},
+    row<&Flags::max_connections, at_least_one>(
+        "max_connections", "8192",
+        "How many connections are served at once; others wait to be accepted. (Not in Apache "
+        "Mesos.)"),
+    row<&Flags::max_request_size>(
+        "max_request_size", "64MB",
+        "What a request's body, or a record of a streamed one, may hold at most; beyond it is 413. "
+        "(Not in Apache Mesos.)"),
     row<&Flags::port>("port", "5051", "The TCP port to listen on."),
     row<&Flags::quiet>("quiet", "false", "Log nothing to stderr."),
     row<&Flags::recover, recovery_mode>(
         "recover", "reconnect",
         "What to do with containers of an earlier run: reconnect to them, or cleanup and exit."),
+    row<&Flags::resource_provider_config_dir, not_empty>(
+        "resource_provider_config_dir", kNone,
+        "Where the configurations of local resource providers are kept, a JSON file each."),
     row<&Flags::resources>("resources", kNone,
                            "What the agent has to give: name(role):value;name:value, or a JSON "
                            "array of Resource; cpus, "

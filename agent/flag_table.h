@@ -15,6 +15,7 @@ namespace agent {
 enum class FlagKind {
   kBool,
   kInteger,
+  kNumber,
   kDuration,
   kBytes,
   kList,  // comma separated

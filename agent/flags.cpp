@@ -38,6 +38,7 @@ std::string_view placeholder(FlagKind kind) {
     case FlagKind::kBool:
       return "";
     case FlagKind::kInteger:
+    case FlagKind::kNumber:
       return "=NUMBER";
     case FlagKind::kDuration:
       return "=DURATION";

@@ -24,6 +24,11 @@
 
 namespace agent {
 
+// --firewall_rules: endpoints that are not served, by their paths.
+struct FirewallRules {
+  std::vector<std::string> disabled_paths;
+};
+
 // One member for each row of the table; meanings and defaults are there. A flag without a default
 // that was not given is std::nullopt.
 struct Flags {
@@ -39,9 +44,13 @@ struct Flags {
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
+  std::optional<FirewallRules> firewall_rules;
+  std::chrono::nanoseconds gc_delay{};
+  double gc_disk_headroom = 0;
   bool gc_non_executor_container_sandboxes = false;
   bool help = false;
   std::optional<std::string> hostname;
+  bool hostname_lookup = false;
   std::chrono::nanoseconds http_heartbeat_interval{};
   bool io_switchboard_all_containers = false;
   base::Bytes io_switchboard_replay_size;
@@ -53,9 +62,12 @@ struct Flags {
   std::optional<std::string> log_dir;
   uint32_t logbufsecs = 0;
   std::string logging_level;
+  uint64_t max_connections = 0;
+  base::Bytes max_request_size;
   uint16_t port = 0;
   bool quiet = false;
   std::string recover;
+  std::optional<std::string> resource_provider_config_dir;
   std::optional<std::string> resources;  // as given: parse_resources() (agent/resources.h) reads it
   std::string runtime_dir;
   std::string sandbox_directory;

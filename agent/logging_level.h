@@ -15,6 +15,9 @@ class LoggingLevel {
 
   uint32_t get() const;
 
+  // The level of the agent's start, to which every change goes back.
+  uint32_t initial() const { return initial_; }
+
   // Sets the level; after `duration` it goes back to the initial one. A later call takes the place
   // of an earlier one.
   void set(uint32_t level, std::chrono::nanoseconds duration);

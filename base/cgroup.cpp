@@ -27,6 +27,27 @@ std::unexpected<Error> fail_group(std::string_view call, const std::string& dire
   return fail(std::move(error));
 }
 
+// The names are for messages.
+Result<std::string> read_control_file(int fd, const std::string& directory, const std::string& path,
+                                      const char* file = nullptr) {
+  std::string content;
+  char buffer[4096];
+  while (true) {
+    const ssize_t n = ::read(fd, buffer, sizeof(buffer));
+    if (n < 0) return fail_group("read", directory, path, file);
+    if (n == 0) break;
+    content.append(buffer, static_cast<size_t>(n));
+  }
+  while (content.ends_with('\n')) content.pop_back();
+  return content;
+}
+
+Result<uint64_t> to_number(const std::string& text, const std::string& path, const char* file) {
+  const auto number = parse_number<uint64_t>(text);
+  if (!number) return fail(concat("'", text, "' in ", path, "/", file, " is not a number"));
+  return *number;
+}
+
 Result<std::string> find_mount_point(const std::string& controller) {
   static const int initialized = cgroup_init();
   if (initialized != 0) {
@@ -131,25 +152,31 @@ Status CgroupHierarchy::write(const std::string& path, const char* file,
   return {};
 }
 
+Result<CgroupDirectory> CgroupHierarchy::open_group(const std::string& path) const {
+  Fd fd(openat(fd_.get(), path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_group("open", directory_, path);
+  return CgroupDirectory(std::move(fd), join_path(directory_, path));
+}
+
 Result<std::string> CgroupHierarchy::read(const std::string& path, const char* file) const {
   TRY(Fd fd, open_file(path, file, O_RDONLY));
-  std::string content;
-  char buffer[4096];
-  while (true) {
-    const ssize_t n = ::read(fd.get(), buffer, sizeof(buffer));
-    if (n < 0) return fail_group("read", directory_, path, file);
-    if (n == 0) break;
-    content.append(buffer, static_cast<size_t>(n));
-  }
-  while (content.ends_with('\n')) content.pop_back();
-  return content;
+  return read_control_file(fd.get(), directory_, path, file);
 }
 
 Result<uint64_t> CgroupHierarchy::read_number(const std::string& path, const char* file) const {
-  TRY(std::string text, read(path, file));
-  auto number = parse_number<uint64_t>(text);
-  if (!number) return fail(concat("'", text, "' in ", path, "/", file, " is not a number"));
-  return *number;
+  TRY(const std::string text, read(path, file));
+  return to_number(text, path, file);
+}
+
+Result<std::string> CgroupDirectory::read(const char* file) const {
+  const Fd fd(openat(fd_.get(), file, O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_group("open", path_, file);
+  return read_control_file(fd.get(), path_, file);
+}
+
+Result<uint64_t> CgroupDirectory::read_number(const char* file) const {
+  TRY(const std::string text, read(file));
+  return to_number(text, path_, file);
 }
 
 Result<std::vector<pid_t>> CgroupHierarchy::processes(const std::string& path) const {
@@ -163,6 +190,11 @@ Result<std::vector<pid_t>> CgroupHierarchy::processes(const std::string& path) c
 
 Status CgroupHierarchy::attach(const std::string& path, pid_t pid) const {
   return write(path, "cgroup.procs", concat(pid));
+}
+
+// Not cgroup.procs: with that the kernel locks out forks even for the writer itself.
+Result<Fd> CgroupHierarchy::open_entrance(const std::string& path) const {
+  return open_file(path, "tasks", O_WRONLY);
 }
 
 }  // namespace base

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +144,20 @@ Result<uint64_t> process_start_time(pid_t pid) {
   return value;
 }
 
+Result<size_t> spare_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail_errno("getrlimit");
+  struct stat info{};
+  if (stat("/proc/self/fd", &info) < 0) return fail_errno("stat '/proc/self/fd'");
+  auto used = static_cast<size_t>(info.st_size);
+  if (used == 0) {
+    // Linux before 6.2
+    TRY(const auto names, list_directory("/proc/self/fd"));
+    used = names.size();
+  }
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
 Result<pid_t> spawn_process(const SpawnOptions& options) {
   TRY(FdPlan plan, FdPlan::make(options.fds));
   std::vector<char*> argv = c_strings(options.argv);
@@ -152,11 +168,12 @@ Result<pid_t> spawn_process(const SpawnOptions& options) {
   plan.add_to(actions);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  sigset_t none;
+  sigset_t blocked;
   sigset_t all;
-  sigemptyset(&none);
+  sigemptyset(&blocked);
+  for (const int signal : options.blocked_signals) sigaddset(&blocked, signal);
   sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigmask(&attributes, &blocked);
   posix_spawnattr_setsigdefault(&attributes, &all);
   int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
   if (options.new_session) flags |= POSIX_SPAWN_SETSID;

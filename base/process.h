@@ -35,6 +35,9 @@ Status send_signal(int pidfd, int signal);
 // that.
 Result<uint64_t> process_start_time(pid_t pid);
 
+// How many more descriptors this process may open.
+Result<size_t> spare_descriptors();
+
 struct SpawnOptions {
   std::string path;  // not searched for in PATH
   std::vector<std::string> argv;
@@ -43,11 +46,13 @@ struct SpawnOptions {
   // but no number of the child's twice. Of 0, 1 and 2, what is not named is /dev/null.
   std::vector<std::pair<int, int>> fds;
   bool new_session = false;
+  // Blocked from the child's first instruction on; all others are not.
+  std::vector<int> blocked_signals;
 };
 
 // Starts a program (without copying our page tables) and gives its pid: a child of ours, to be
-// reaped by wait_for_exit. The child's signal mask is empty and all signals have their default
-// action. Fails if the program cannot be executed; the error has its errno.
+// reaped by wait_for_exit. All signals have their default action. Fails if the program cannot be
+// executed; the error has its errno.
 Result<pid_t> spawn_process(const SpawnOptions& options);
 
 }  // namespace base

@@ -19,7 +19,7 @@ namespace base::internal {
 
 namespace {
 
-constexpr size_t kThreads = 2;
+constexpr size_t kThreads = 4;
 constexpr size_t kStackSize = 256 * 1024;
 
 struct Job {
@@ -140,7 +140,7 @@ std::unique_ptr<Pool>& pool() {
 }  // namespace
 
 void post_to_worker(std::function<void()> work, std::function<void()> done) {
-  if (pool() == nullptr) pool() = std::make_unique<Pool>();
+  prepare_workers();
   pool()->post(Job{std::move(work), std::move(done)});
 }
 
@@ -150,3 +150,12 @@ void stop_workers() {
 }
 
 }  // namespace base::internal
+
+namespace base {
+
+void prepare_workers() {
+  auto& pool = internal::pool();
+  if (pool == nullptr) pool = std::make_unique<internal::Pool>();
+}
+
+}  // namespace base

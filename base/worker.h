@@ -12,6 +12,9 @@
 
 namespace base {
 
+// Takes what handing over work needs (a descriptor), so that it is there when there are no more.
+void prepare_workers();
+
 namespace internal {
 // Runs `work` on a worker thread and then `done` on the loop's thread, where both are destroyed.
 // A thread is started when there is work and none is idle.

@@ -54,8 +54,8 @@ Status AgentProcess::spawn() {
   const Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!log) return base::fail_errno(concat("open '", log_path, "'"));
   TRY(const pid_t pid, start_program({options_.program, "--ip=127.0.0.1", concat("--port=", port_),
-                                      concat("--work_dir=", options_.directory, "/work"),
-                                      concat("--runtime_dir=", options_.directory, "/run"),
+                                      concat("--work_dir=", options_.volatile_dir, "/work"),
+                                      concat("--runtime_dir=", options_.volatile_dir, "/run"),
                                       concat("--cgroups_root=", options_.cgroups_root),
                                       concat("--isolation=", kIsolation)},
                                      {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}}));

@@ -15,7 +15,9 @@
 #include "bench/operator_calls.h"
 #include "bench/rows.h"
 
-DEFINE_string(directory, "", "An empty directory for everything that the run writes.");
+DEFINE_string(directory, "",
+              "A directory for everything that the run writes; what counts is written below "
+              "`volatile`, which can be a tmpfs.");
 DEFINE_string(cgroups_root, "", "The cgroup for everything that the run makes in hierarchies.");
 DEFINE_string(crun, "", "The path of crun; empty: not compared with.");
 DEFINE_string(runc, "", "The path of runc; empty: not compared with.");
@@ -62,9 +64,9 @@ Settings read_settings() {
 
 Status measure(const Settings& settings, Table* table) {
   TRY(const auto floor, bench::CloneFloor::open(settings.cgroups_root + "/floor"));
-  TRY(auto agent,
-      bench::AgentProcess::start({settings.programs + "/mesos-agent", settings.directory + "/agent",
-                                  settings.cgroups_root + "/agent"}));
+  TRY(auto agent, bench::AgentProcess::start(
+                      {settings.programs + "/mesos-agent", settings.directory + "/agent",
+                       settings.directory + "/volatile/agent", settings.cgroups_root + "/agent"}));
   TRY(auto client, bench::Client::connect(agent.port()));
   TRY_VOID(bench::perform(
       client, bench::launch_root(bench::root_id(bench::kParent), {"/bin/sleep", "100000"})));

@@ -56,6 +56,7 @@ OciRuntime::OciRuntime(std::string program, const std::string& directory, std::s
     : program_(std::move(program)),
       name_(program_.substr(program_.rfind('/') + 1)),
       directory_(base::join_path(directory, name_)),
+      state_directory_(concat(directory, "/volatile/", name_)),
       group_(std::move(group)) {}
 
 Result<std::string> OciRuntime::make_bundle(const std::string& id,
@@ -76,7 +77,7 @@ Result<std::string> OciRuntime::make_bundle(const std::string& id,
 }
 
 std::vector<std::string> OciRuntime::command(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> argv = {program_, "--root", base::join_path(directory_, "state")};
+  std::vector<std::string> argv = {program_, "--root", state_directory_};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
 }

@@ -11,7 +11,8 @@ namespace bench {
 
 class OciRuntime {
  public:
-  // `program` is the runtime's path. Everything that it makes is below `directory`, and below the
+  // `program` is the runtime's path. Everything that it makes is below `directory` (its state in
+  // `volatile` there), and below the
   // cgroup `group` of every hierarchy.
   OciRuntime(std::string program, const std::string& directory, std::string group);
 
@@ -39,6 +40,7 @@ class OciRuntime {
   std::string program_;
   std::string name_;
   std::string directory_;
+  std::string state_directory_;
   std::string group_;
   bool idle_ = false;
 };

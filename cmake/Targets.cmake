@@ -16,24 +16,35 @@ function(sanitizer_defaults target)
   endif()
 endfunction()
 
-# small_program(NAME [UNSANITIZED] SOURCES ... LIBS ...): a helper that runs once per container, so it
-# is static and small. The sanitizers' run-times cannot be linked statically, so with them it is a
-# plain program; UNSANITIZED keeps them out of it.
+# small_program(NAME SOURCES ... LIBS ...): a helper that runs once per container, so it is static and
+# small. The sanitizers' run-times cannot be linked statically, so with them it is a plain program.
 function(small_program name)
-  cmake_parse_arguments(ARG "UNSANITIZED" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
-  if(MESOS_AGENT_SANITIZE AND ARG_UNSANITIZED)
-    target_compile_options(${name} PRIVATE -fno-sanitize=all)
-    target_link_options(${name} PRIVATE -fno-sanitize=all -static)
-  else()
-    sanitizer_defaults(${name})
-    if(NOT MESOS_AGENT_SANITIZE)
-      target_link_options(${name} PRIVATE -static)
-    endif()
+  sanitizer_defaults(${name})
+  if(NOT MESOS_AGENT_SANITIZE)
+    target_link_options(${name} PRIVATE -static)
   endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# bare_program(NAME SOURCES ...): a program without any library, not even C's; it has a _start of its
+# own. For what is started so often that the start of the C library counts.
+function(bare_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE
+    -ffreestanding -fno-exceptions -fno-rtti -fno-stack-protector -fno-threadsafe-statics
+    -fno-asynchronous-unwind-tables -fno-pie -U_FORTIFY_SOURCE -fno-sanitize=all -Os)
+  # One segment for code and constants, so that few pages are touched.
+  target_link_options(${name} PRIVATE
+    -nostdlib -static -fno-sanitize=all -Wl,-z,norelro -Wl,--no-rosegment
+    -Wl,--build-id=none -Wl,--gc-sections)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin POSITION_INDEPENDENT_CODE OFF)
 endfunction()
 
 # unit_test(NAME SOURCES ... LIBS ...): a GoogleTest binary that needs no root and leaves nothing.
@@ -47,7 +58,7 @@ function(unit_test name)
     PROPERTIES LABELS unit TIMEOUT 60)
 endfunction()
 
-# fuzz_target(NAME SOURCES ... LIBS ...): built by the preset `fuzz` only.
+# fuzz_target(NAME SOURCES ... LIBS ...): built by the presets `asan` and `fuzz`.
 function(fuzz_target name)
   if(NOT MESOS_AGENT_FUZZ)
     return()

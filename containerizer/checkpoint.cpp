@@ -10,17 +10,34 @@ namespace containerizer {
 
 using base::concat;
 using base::fail;
+using base::Result;
 using base::Status;
 
-Status write_checkpoint(const std::string& path, const google::protobuf::MessageLite& message) {
-  std::string content(sizeof(uint32_t), '\0');
+namespace {
+
+base::Result<std::string> make_record(const std::string& path,
+                                      const google::protobuf::MessageLite& message) {
   if (!message.IsInitialized()) {
     return fail(concat("Cannot write '", path, "': the message is incomplete"));
   }
-  message.AppendToString(&content);
-  const auto size = static_cast<uint32_t>(content.size() - sizeof(uint32_t));
-  std::memcpy(content.data(), &size, sizeof(size));
-  return base::write_file_atomic(path, content);
+  std::string record(sizeof(uint32_t), '\0');
+  message.AppendToString(&record);
+  const auto size = static_cast<uint32_t>(record.size() - sizeof(uint32_t));
+  std::memcpy(record.data(), &size, sizeof(size));
+  return record;
+}
+
+}  // namespace
+
+Status write_checkpoint(const std::string& path, const google::protobuf::MessageLite& message) {
+  TRY(const std::string record, make_record(path, message));
+  return base::write_file_atomic(path, record);
+}
+
+Status write_first_checkpoint(const std::string& path,
+                              const google::protobuf::MessageLite& message) {
+  TRY(const std::string record, make_record(path, message));
+  return base::write_file(path, record);
 }
 
 Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* message) {
@@ -36,12 +53,17 @@ Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* m
 }
 
 Status write_process(const std::string& path, const ProcessRecord& record) {
-  return base::write_file_atomic(path, concat(record.pid, " ", record.start_time));
+  return base::write_file(path, concat(record.pid, " ", record.start_time, "\n"), 0600);
+}
+
+Result<ProcessRecord> record_process(pid_t pid) {
+  TRY(const uint64_t start_time, base::process_start_time(pid));
+  return ProcessRecord{pid, start_time};
 }
 
 std::optional<pid_t> read_live_process(const std::string& path) {
   auto content = base::read_file(path);
-  if (!content) return std::nullopt;
+  if (!content || !content->ends_with('\n')) return std::nullopt;
   const auto words = base::split(base::trim(*content), ' ');
   if (words.size() != 2) return std::nullopt;
   const auto pid = base::parse_number<pid_t>(words[0]);

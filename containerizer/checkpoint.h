@@ -17,6 +17,11 @@ namespace containerizer {
 base::Status write_checkpoint(const std::string& path,
                               const google::protobuf::MessageLite& message);
 
+// The same for a file that nobody has written before, and of which a part is as good as none; it
+// costs less.
+base::Status write_first_checkpoint(const std::string& path,
+                                    const google::protobuf::MessageLite& message);
+
 // Fails on a file that is missing (kNotFound), cut short, or no such message.
 base::Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* message);
 
@@ -25,7 +30,11 @@ struct ProcessRecord {
   pid_t pid = 0;
   uint64_t start_time = 0;  // see base::process_start_time
 };
+// Not replaced as a whole: it is written once, and a part of it names no process.
 base::Status write_process(const std::string& path, const ProcessRecord& record);
+
+// The process that is running now under that pid.
+base::Result<ProcessRecord> record_process(pid_t pid);
 
 // The record, if that very process still exists.
 std::optional<pid_t> read_live_process(const std::string& path);

@@ -3,9 +3,13 @@
 #include <fcntl.h>
 #include <glog/logging.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <utility>
 
 #include "base/combine.h"
 #include "base/files.h"
@@ -14,8 +18,7 @@
 #include "base/strings.h"
 #include "base/worker.h"
 #include "containerizer/checkpoint.h"
-#include "containerizer/launch_helper.h"
-#include "containerizer/statistics.h"
+#include "containerizer/runtime_directory.h"
 
 namespace containerizer {
 
@@ -104,22 +107,25 @@ Task<Result<ContainerTermination>> Container::live() {
 
 Task<Status> Container::start() {
   CO_TRY_VOID(co_await await_parent());
-  CO_TRY(Sandbox sandbox, co_await make_sandbox());
-  config_.set_directory(sandbox.path());
-  config_.set_created_directory(sandbox.is_new());
-  auto started = co_await start_in(sandbox);
+  CO_TRY_VOID(co_await resolve_user());
+  CO_TRY_VOID(complete_config());
+  CO_TRY_VOID(make_runtime_directory());
+  auto sandbox = make_sandbox();
+  if (!sandbox) {
+    restore_runtime_directory();
+    co_return fail(std::move(sandbox).error());
+  }
+  auto started = co_await start_in(*sandbox);
   // Whatever has failed, the client is told (400) that this container cannot be launched.
   if (!started) started.error().kind = ErrorKind::kInvalid;
   co_return started;
 }
 
 Task<Status> Container::start_in(const Sandbox& sandbox) {
-  config_.set_attachable(wants_switchboard(config_, services_.options));
-  const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
-  CO_TRY(launch_info_, make_launch_info(config_, inherits ? &parent_->launch_info_ : nullptr));
-  CO_TRY_VOID(co_await make_runtime_directory());
-  CO_TRY_VOID(write_checkpoint(file(kConfigFile), config_));
-  CO_TRY_VOID(write_checkpoint(file(kLaunchInfoFile), launch_info_));
+  if (!earlier_.empty()) {
+    CO_TRY_VOID(co_await base::run_on_worker(
+        [directory = std::exchange(earlier_, {})] { return base::remove_tree(directory); }));
+  }
   CO_TRY(LaunchSpec spec, co_await prepare());
   CO_TRY(StandardStreams streams, open_streams(sandbox));
   CO_TRY_VOID(start_process(spec, streams));
@@ -140,24 +146,51 @@ Task<void> Container::wait_for_end() {
 Task<Result<ContainerTermination>> Container::wind_down() {
   co_await destroy_children();
   process_.control.reset();
-  Status clean = co_await services_.launcher->kill_all(id_, process_.pidfd.get());
-  for (const auto& isolator : services_.isolators) {
-    if (!applies(*isolator) || cause_.has_reason()) continue;
-    if (auto limitation = isolator->limitation_at_end(id_)) set_cause(*limitation);
-  }
-  co_await finish_switchboard();
-  if (clean) clean = co_await clean_up();
-  ContainerTermination termination = make_termination();
+  Status clean = co_await free_everything();
   if (!clean) {
     LOG(ERROR) << "Failed to clean up container " << id_.to_string() << ": "
                << clean.error().message;
     co_return fail(std::move(clean).error());
   }
+  ContainerTermination termination = make_termination();
   if (!never_started_) {
     auto written = write_checkpoint(file(kTerminationFile), termination);
     if (!written) LOG(ERROR) << written.error().message;
   }
   co_return termination;
+}
+
+// Again, if something fails: what the host has no memory or descriptors for now may succeed later,
+// and a container that is given up leaves its processes and cgroups to nobody.
+Task<Status> Container::free_everything() {
+  constexpr std::chrono::milliseconds kFirstPause{10};
+  constexpr std::chrono::milliseconds kLongestPause{1000};
+  const auto deadline = std::chrono::steady_clock::now() + services_.options.destroy_timeout;
+  for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
+    Status clean = co_await free_once();
+    if (clean) co_return clean;
+    if (std::chrono::steady_clock::now() + pause > deadline) {
+      co_await finish_switchboard();
+      co_return clean;
+    }
+    LOG(WARNING) << "Cleaning up container " << id_.to_string()
+                 << " again, because of: " << clean.error().message;
+    co_await base::sleep_for(pause);
+  }
+}
+
+Task<Status> Container::free_once() {
+  CO_TRY_VOID(co_await services_.launcher->kill_all(id_, process_.pidfd.get()));
+  for (const auto& isolator : services_.isolators) {
+    if (!applies(*isolator) || cause_.has_reason()) continue;
+    if (auto limitation = isolator->limitation_at_end(id_)) set_cause(*limitation);
+  }
+  co_await finish_switchboard();
+  CO_TRY_VOID(co_await clean_up());
+  if (!never_started_) {
+    CO_TRY(recorded_, read_status_file(file(kStatusFile)));
+  }
+  co_return {};
 }
 
 // --- The steps of start() ---
@@ -172,38 +205,72 @@ Task<Status> Container::await_parent() {
                                              " is in 'DESTROYING' state"));
 }
 
-// Empty, whatever an earlier container of this id has left there.
-Task<Status> Container::make_runtime_directory() {
-  const std::string directory = services_.paths.directory(id_);
-  if (base::path_exists(directory)) {
-    CO_TRY_VOID(co_await base::run_on_worker([directory] { return base::remove_tree(directory); }));
+base::Error Container::sandbox_error(base::Error error) const {
+  if (!id_.has_parent()) {
+    error.kind = ErrorKind::kInternal;
+    return std::move(error).with_context("Failed to create sandbox");
   }
-  CO_TRY_VOID(base::make_directories(directory));
-  has_runtime_directory_ = true;
+  return {ErrorKind::kInvalid,
+          concat("Failed to create nested sandbox '",
+                 Sandbox::path_of(services_.options.work_dir, id_), "': ", error.message)};
+}
+
+Task<Status> Container::resolve_user() {
+  if (!config_.has_user()) co_return {};
+  auto found = co_await base::run_on_worker([user = config_.user()] { return find_user(user); });
+  if (!found) {
+    co_return fail(sandbox_error(std::move(found).error().with_context(
+        concat("Failed to chown directory to '", config_.user(), "'"))));
+  }
+  owner_ = *std::move(found);
   co_return {};
 }
 
-Task<Result<Sandbox>> Container::make_sandbox() {
-  const std::string& work_dir = services_.options.work_dir;
-  const auto failed = [&](base::Error error) {
-    if (!id_.has_parent()) {
-      error.kind = ErrorKind::kInternal;
-      return fail(std::move(error).with_context("Failed to create sandbox"));
-    }
-    return fail(ErrorKind::kInvalid, concat("Failed to create nested sandbox '",
-                                            Sandbox::path_of(work_dir, id_), "': ", error.message));
-  };
-  if (config_.has_user()) {
-    auto found = co_await base::run_on_worker([user = config_.user()] { return find_user(user); });
-    if (!found) {
-      co_return failed(std::move(found).error().with_context(
-          concat("Failed to chown directory to '", config_.user(), "'")));
-    }
-    owner_ = *std::move(found);
+Status Container::complete_config() {
+  config_.set_directory(Sandbox::path_of(services_.options.work_dir, id_));
+  config_.set_created_directory(!base::path_exists(config_.directory()));
+  config_.set_attachable(wants_switchboard(config_, services_.options));
+  const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
+  auto info = make_launch_info(config_, inherits ? &parent_->config().launch_info() : nullptr);
+  if (!info) return fail(ErrorKind::kInvalid, std::move(info).error().message);
+  *config_.mutable_launch_info() = *std::move(info);
+  return {};
+}
+
+// With the configuration in it, before anything else is made: whatever is found after a crash,
+// there is a container that it belongs to. What an earlier container of this id has left is set
+// aside.
+Status Container::make_runtime_directory() {
+  const std::string directory = services_.paths.directory(id_);
+  auto earlier = set_aside_runtime_directory(services_.paths, id_);
+  if (earlier) {
+    earlier_ = *std::move(earlier);
+  } else if (earlier.error().kind != ErrorKind::kNotFound) {
+    return fail(ErrorKind::kInvalid, std::move(earlier).error().message);
   }
-  auto sandbox = Sandbox::create(work_dir, id_, owner_);
-  if (!sandbox) co_return failed(std::move(sandbox).error());
-  co_return std::move(sandbox);
+  has_runtime_directory_ = true;
+  Status made = base::make_directories(directory);
+  if (made) made = write_first_checkpoint(file(kConfigFile), config_);
+  if (made) return {};
+  restore_runtime_directory();
+  return fail(ErrorKind::kInvalid, std::move(made).error().message);
+}
+
+// A launch that fails early leaves an earlier container's end as it was.
+void Container::restore_runtime_directory() {
+  if (earlier_.empty()) return;
+  const std::string directory = services_.paths.directory(id_);
+  if (auto removed = base::remove_tree(directory); !removed) {
+    LOG(ERROR) << removed.error().message;
+  } else if (rename(std::exchange(earlier_, {}).c_str(), directory.c_str()) == 0) {
+    has_runtime_directory_ = false;
+  }
+}
+
+Result<Sandbox> Container::make_sandbox() {
+  auto sandbox = Sandbox::create(services_.options.work_dir, id_, owner_);
+  if (!sandbox) return fail(sandbox_error(std::move(sandbox).error()));
+  return sandbox;
 }
 
 Task<Result<LaunchSpec>> Container::prepare() {
@@ -211,7 +278,7 @@ Task<Result<LaunchSpec>> Container::prepare() {
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) CO_TRY_VOID(co_await isolator->prepare(id_, config_, &spec));
   }
-  add_command(config_, launch_info_, &spec);
+  add_command(config_, config_.launch_info(), &spec);
   spec.credentials = owner_;
   spec.controlling_terminal = config_.container_info().has_tty_info();
   co_return spec;
@@ -254,12 +321,7 @@ Result<StandardStreams> Container::open_switchboard(const Sandbox& sandbox) {
 }
 
 Status Container::start_process(const LaunchSpec& spec, const StandardStreams& streams) {
-  Fd status_file(open(file(kStatusFile).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!status_file) return base::fail_errno(concat("open '", file(kStatusFile), "'"));
-  // The status must find room even when the disk is full by then. Where the file system cannot
-  // promise it, there is nothing more to do.
-  (void)fallocate(status_file.get(), FALLOC_FL_KEEP_SIZE, 0, 16);
-
+  TRY(const Fd status_file, create_status_file(file(kStatusFile)));
   LaunchRequest request;
   request.id = id_;
   request.spec = &spec;
@@ -269,8 +331,8 @@ Status Container::start_process(const LaunchSpec& spec, const StandardStreams& s
   request.status_fd = status_file.get();
   request.parent_pidfd = parent_ != nullptr ? parent_->pidfd() : -1;
   TRY(process_, services_.launcher->start(request));
-  const uint64_t start_time = base::process_start_time(process_.pid).value_or(0);
-  return write_process(file(kPidFile), {process_.pid, start_time});
+  TRY(const ProcessRecord record, record_process(process_.pid));
+  return write_process(file(kParkedFile), record);
 }
 
 Task<Status> Container::release(const LaunchSpec& spec) {
@@ -279,6 +341,11 @@ Task<Status> Container::release(const LaunchSpec& spec) {
   auto sent = co_await control.write_all(message);
   if (!sent) {
     co_return fail(std::move(sent).error().with_context("Failed to release the container"));
+  }
+  // The launch counts from here on. Should the agent be killed before, no client was told of it,
+  // and the next run undoes it: whoever asks for it again must not hear that it is there already.
+  if (rename(file(kParkedFile).c_str(), file(kPidFile).c_str()) < 0) {
+    co_return base::fail_errno(concat("rename '", file(kParkedFile), "'"));
   }
   never_started_ = false;
   co_return {};
@@ -328,7 +395,12 @@ Task<void> Container::end_switchboard(int pidfd) {
     set_cause(describe_switchboard_death(co_await base::wait_for_exit(pidfd)));
   }
   (void)base::send_signal(pidfd, SIGTERM);
-  if (co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) co_return;
+  if (auto end = co_await base::with_timeout(base::wait_for_exit(pidfd), kSwitchboardPatience)) {
+    // SIGTERM does not kill it: something else did, just before, while its readers knew already.
+    const bool killed = *end && end->value() && WIFSIGNALED(*end->value());
+    if (killed && !cause_.has_reason()) set_cause(describe_switchboard_death(*end));
+    co_return;
+  }
   LOG(WARNING) << "The switchboard of container " << id_.to_string() << " does not end";
   (void)base::send_signal(pidfd, SIGKILL);
   (void)co_await base::wait_for_exit(pidfd);
@@ -348,22 +420,11 @@ Task<Status> Container::clean_up() {
   co_return result;
 }
 
-// The helper's word, or what its silence means: it was killed before it could write.
-std::optional<int> Container::read_status() {
-  auto text = base::read_file(file(kStatusFile));
-  if (!text) return std::nullopt;
-  if (text->starts_with(kNeverStarted)) {
-    never_started_ = true;
-    return std::nullopt;
-  }
-  return base::parse_number<int>(base::trim(*text)).value_or(SIGKILL);
-}
-
 ContainerTermination Container::make_termination() {
   ContainerTermination termination = cause_;
-  if (!never_started_) {
-    if (auto status = read_status()) termination.set_status(*status);
-  }
+  if (never_started_) return termination;
+  never_started_ = recorded_.never_started;
+  if (recorded_.status) termination.set_status(*recorded_.status);
   return termination;
 }
 
@@ -387,7 +448,6 @@ void Container::recover() {
   recovered_ = true;
   has_runtime_directory_ = true;
   launched_.set({});
-  (void)read_checkpoint(file(kLaunchInfoFile), &launch_info_);
   for (const auto& isolator : services_.isolators) {
     if (!applies(*isolator)) continue;
     auto recovered = isolator->recover(id_, config_);
@@ -398,15 +458,13 @@ void Container::recover() {
     auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));
     if (switchboard) switchboard_ = *std::move(switchboard);
   }
-  // A process that was started was also released, as far as is known; if it was not, it has said so
-  // in its status file by now.
   never_started_ = !base::path_exists(file(kPidFile));
-  const auto pid = read_live_process(file(kPidFile));
+  const auto pid = read_live_process(file(never_started_ ? kParkedFile : kPidFile));
   if (!pid || !services_.launcher->owns_process(id_, *pid)) return;
   if (auto pidfd = base::open_pidfd(*pid)) {
     process_.pid = *pid;
     process_.pidfd = *std::move(pidfd);
-    state_ = State::kRunning;
+    if (!never_started_) state_ = State::kRunning;
   }
 }
 
@@ -437,15 +495,21 @@ mesos::v1::ContainerStatus Container::status() const {
   return status;
 }
 
-mesos::v1::ResourceStatistics Container::usage() const {
-  mesos::v1::ResourceStatistics statistics;
-  statistics.set_timestamp(
-      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
+StatisticsReader Container::usage_reader() const {
+  std::vector<isolators::UsageReader> readers;
   for (const auto& isolator : services_.isolators) {
-    if (applies(*isolator)) isolator->usage(id_, &statistics);
+    if (!applies(*isolator)) continue;
+    if (auto reader = isolator->usage_reader(id_)) readers.push_back(std::move(reader));
   }
-  add_requested(config_, services_.options.cpu_limits_enforced, &statistics);
-  return statistics;
+  mesos::v1::ResourceStatistics requested;
+  add_requested(config_, services_.options.cpu_limits_enforced, &requested);
+  return [readers = std::move(readers), requested = std::move(requested)] {
+    mesos::v1::ResourceStatistics statistics = requested;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    statistics.set_timestamp(std::chrono::duration<double>(now).count());
+    for (const auto& reader : readers) reader(&statistics);
+    return statistics;
+  };
 }
 
 bool Container::applies(const Isolator& isolator) const {

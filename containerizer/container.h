@@ -16,6 +16,8 @@
 #include "containerizer/options.h"
 #include "containerizer/paths.h"
 #include "containerizer/sandbox.h"
+#include "containerizer/statistics.h"
+#include "containerizer/status_file.h"
 #include "ioswitchboard/launch.h"
 #include "ioswitchboard/pid_file.h"
 #include "isolators/isolator.h"
@@ -72,7 +74,6 @@ class Container : public std::enable_shared_from_this<Container> {
 
   const ContainerId& id() const { return id_; }
   const ContainerConfig& config() const { return config_; }
-  const LaunchInfo& launch_info() const { return launch_info_; }
   State state() const { return state_; }
   pid_t pid() const { return process_.pid; }
   int pidfd() const { return process_.pidfd.get(); }
@@ -87,11 +88,15 @@ class Container : public std::enable_shared_from_this<Container> {
   // Whether the command never ran, because the launch failed or was given up.
   bool never_started() const { return never_started_; }
 
+  // Whether it is what a killed agent was just launching, now being undone.
+  bool is_cut_off() const { return recovered_ && never_started_; }
+
   // Whether what is in the runtime directory is this container's, not yet an earlier one's.
   bool has_runtime_directory() const { return has_runtime_directory_; }
 
   mesos::v1::ContainerStatus status() const;
-  mesos::v1::ResourceStatistics usage() const;
+  // Measures what it uses, when called; on any thread, and also after the container's end.
+  StatisticsReader usage_reader() const;
 
  private:
   // The steps of live().
@@ -102,8 +107,12 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // The steps of start().
   base::Task<base::Status> await_parent();
-  base::Task<base::Result<Sandbox>> make_sandbox();
-  base::Task<base::Status> make_runtime_directory();
+  base::Task<base::Status> resolve_user();
+  base::Status complete_config();
+  base::Status make_runtime_directory();
+  void restore_runtime_directory();
+  base::Result<Sandbox> make_sandbox();
+  base::Error sandbox_error(base::Error error) const;
   base::Task<base::Result<isolators::LaunchSpec>> prepare();
   base::Result<StandardStreams> open_streams(const Sandbox& sandbox);
   base::Result<StandardStreams> open_switchboard(const Sandbox& sandbox);
@@ -116,11 +125,12 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // The steps of wind_down().
   base::Task<void> destroy_children();
+  base::Task<base::Status> free_everything();
+  base::Task<base::Status> free_once();
   base::Task<void> finish_switchboard();
   base::Task<void> end_switchboard(int pidfd);
   base::Task<base::Status> clean_up();
   ContainerTermination make_termination();
-  std::optional<int> read_status();
   void set_cause(const isolators::Limitation& limitation);
 
   bool applies(const Isolator& isolator) const;
@@ -131,19 +141,21 @@ class Container : public std::enable_shared_from_this<Container> {
   ContainerConfig config_;
   std::shared_ptr<Container> parent_;
   std::set<Container*> children_;
-  LaunchInfo launch_info_;
   std::optional<isolators::Credentials> owner_;
 
   State state_ = State::kStarting;
   bool recovered_ = false;
   bool never_started_ = true;
   bool has_runtime_directory_ = false;
+  std::string
+      earlier_;  // where the directory of an earlier container of this id has been set aside
   ParkedProcess process_;
   std::optional<ioswitchboard::SwitchboardProcess> switchboard_;
 
   base::OneShot<base::Status> launched_;
   base::Event destroy_requested_;
   ContainerTermination cause_;
+  RecordedStatus recorded_;
   base::OneShot<base::Result<ContainerTermination>> terminated_;
 };
 

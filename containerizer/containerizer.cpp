@@ -1,14 +1,21 @@
 #include "containerizer/containerizer.h"
 
 #include <glog/logging.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 
 #include "base/combine.h"
 #include "base/files.h"
+#include "base/process.h"
 #include "base/strings.h"
 #include "base/worker.h"
 #include "containerizer/checkpoint.h"
+#include "containerizer/runtime_directory.h"
 
 namespace containerizer {
 
@@ -20,6 +27,10 @@ using base::Status;
 using base::Task;
 
 namespace {
+
+// Ending a container takes descriptors for a moment, to read its cgroups, to wait for its
+// processes, to delete its files. Launches leave so many, so that no end fails for want of them.
+constexpr size_t kSpareDescriptors = 64;
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
@@ -40,6 +51,12 @@ ContainerConfig make_config(const LaunchParameters& parameters,
     config.set_user(parent->config().user());
   }
   return config;
+}
+
+Status check_spare_descriptors() {
+  auto spare = base::spare_descriptors();
+  if (!spare || *spare > kSpareDescriptors) return {};
+  return fail(ErrorKind::kInvalid, concat("No descriptors to spare: ", strerror(EMFILE)));
 }
 
 // Ends a launch that its client has given up.
@@ -89,11 +106,13 @@ std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerCo
 
 Task<Status> Containerizer::launch(LaunchParameters parameters) {
   const ContainerId id = parameters.id;
+  co_await await_undone(id);
   co_await await_erased(id);
   if (containers_.contains(id)) {
     co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
   }
   CO_TRY_VOID(check_parent(id));
+  CO_TRY_VOID(check_spare_descriptors());
   const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
   ContainerConfig config = make_config(parameters, parent, services_.options.switch_user);
   CO_TRY_VOID(check_supported(config));
@@ -117,26 +136,31 @@ Task<void> Containerizer::run(std::shared_ptr<Container> container) {
   if (!termination) ++destroy_errors_;
   if (termination && container->never_started()) {
     co_await forget_launch(*container);
-  } else if (!id.has_parent()) {
-    ended_.root_ended(id, std::chrono::system_clock::now());
-    root_ended_.set();
+  } else {
+    if (termination) ended_.keep(id, *termination);
+    if (!id.has_parent()) {
+      ended_.root_ended(id, std::chrono::steady_clock::now());
+      root_ended_.set();
+    }
   }
   containers_.erase(id);
   container->end(std::move(termination));
 }
 
-// Deletes what a launch has made that came to nothing; an earlier container's end is kept.
+// Deletes what a launch has made that came to nothing; an earlier container's end is kept. The
+// sandbox goes first: the runtime directory tells of it, should the agent be killed in between.
 Task<void> Containerizer::forget_launch(const Container& container) {
   const ContainerId& id = container.id();
   Status removed;
-  if (container.has_runtime_directory()) {
-    removed = base::remove_tree(services_.paths.directory(id));
-  } else if (!id.has_parent()) {
-    ended_.recover_root(id);
-  }
-  if (removed && container.config().created_directory()) {
+  if (container.config().created_directory()) {
     removed = co_await base::run_on_worker(
         [work_dir = services_.options.work_dir, id] { return Sandbox::remove(work_dir, id); });
+  }
+  if (removed && container.has_runtime_directory()) {
+    ended_.forget(id);
+    removed = base::remove_tree(services_.paths.directory(id));
+  } else if (!container.has_runtime_directory() && !id.has_parent()) {
+    ended_.recover_root(id);
   }
   if (!removed) LOG(ERROR) << removed.error().message;
 }
@@ -149,6 +173,7 @@ std::shared_ptr<Container> Containerizer::find(const ContainerId& id) const {
 }
 
 Task<Result<ContainerTermination>> Containerizer::wait(ContainerId id) {
+  co_await await_undone(id);
   const auto container = find(id);
   if (container != nullptr) {
     co_await container->terminated().wait();
@@ -196,6 +221,7 @@ Task<Status> Containerizer::remove(ContainerId id) {
 }
 
 Task<Status> Containerizer::erase(ContainerId id, bool sandbox) {
+  ended_.forget(id);
   const auto done = std::make_shared<Erased>();
   erasing_.emplace(id, done);
   lives_.spawn(erase_files(id, sandbox, done));
@@ -204,14 +230,22 @@ Task<Status> Containerizer::erase(ContainerId id, bool sandbox) {
 }
 
 Task<void> Containerizer::erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done) {
-  Status erased =
-      co_await base::run_on_worker([id, sandbox, directory = services_.paths.directory(id),
-                                    work_dir = services_.options.work_dir] {
-        Status removed = base::remove_tree(directory);
-        return removed && sandbox ? Sandbox::remove(work_dir, id) : removed;
+  Status erased = co_await base::run_on_worker(
+      [id, sandbox, paths = services_.paths, work_dir = services_.options.work_dir] {
+        // The sandbox first: as long as there is the runtime directory, an agent that starts after
+        // a crash knows the container, and its removal can be asked for again.
+        const Status removed = sandbox ? Sandbox::remove(work_dir, id) : Status();
+        return removed ? remove_runtime_directory(paths, id) : removed;
       });
   erasing_.erase(id);
   done->set(std::move(erased));
+}
+
+Task<void> Containerizer::await_undone(ContainerId id) {
+  while (const auto container = find(id)) {
+    if (!container->is_cut_off()) co_return;
+    co_await container->terminated().wait();
+  }
 }
 
 Task<void> Containerizer::await_erased(ContainerId id) {
@@ -253,6 +287,8 @@ Task<void> Containerizer::forget_expired() {
 
 Status Containerizer::recover() {
   TRY_VOID(base::make_directories(services_.paths.containers()));
+  TRY_VOID(base::make_directories(services_.paths.removed()));
+  lives_.spawn(finish_removals());
   recover_below(services_.paths.containers(), std::nullopt);
   find_orphans();
   // Only now: a parent that has ended must find all of its children, which go first.
@@ -261,6 +297,17 @@ Status Containerizer::recover() {
   for (auto& container : found) lives_.spawn(run(std::move(container)));
   lives_.spawn(forget_expired());
   return {};
+}
+
+Task<void> Containerizer::finish_removals() {
+  const auto left = base::list_directory(services_.paths.removed());
+  for (const auto& name : left ? *left : std::vector<std::string>()) {
+    Status removed =
+        co_await base::run_on_worker([path = base::join_path(services_.paths.removed(), name)] {
+          return base::remove_tree(path);
+        });
+    if (!removed) LOG(WARNING) << removed.error().message;
+  }
 }
 
 // Parents come before their children, so that these find them.

@@ -82,6 +82,7 @@ class Containerizer {
   void recover_below(const std::string& directory, const std::optional<ContainerId>& parent);
   void recover_container(const ContainerId& id);
   void find_orphans();
+  base::Task<void> finish_removals();
 
   base::Task<void> forget_expired();
 
@@ -90,6 +91,9 @@ class Containerizer {
   base::Task<base::Status> erase(ContainerId id, bool sandbox);
   using Erased = base::OneShot<base::Status>;
   base::Task<void> erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done);
+
+  // Waits until nothing of that id is left of a launch that a crash has cut off.
+  base::Task<void> await_undone(ContainerId id);
 
   // Waits until nothing of that id is being deleted.
   base::Task<void> await_erased(ContainerId id);

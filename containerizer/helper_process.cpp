@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,10 +11,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <cstdio>
 
 #include "base/clone.h"
 #include "base/files.h"
+#include "base/process.h"
+#include "base/raw_syscall.h"
 #include "base/stream.h"
 #include "base/strings.h"
 #include "containerizer/launch_helper.h"
@@ -23,16 +26,20 @@ namespace containerizer {
 using base::concat;
 using base::fail_errno;
 using base::Fd;
+using base::raw_syscall;
 using base::Result;
 
 namespace {
 
 constexpr int kDescriptors = 5;  // the three standard streams, spec, status
+constexpr int kMaxGroups = 32;
 
 // Shared between the agent and the children that share its memory.
 struct Start {
   int helper_fd;
   int fds[kDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd
+  int groups[kMaxGroups];
+  int group_count;
   int parent_pidfd;
   int enter_namespaces;
   uint64_t clone_flags;
@@ -45,27 +52,34 @@ struct Start {
 
 #define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
 
-NO_SANITIZE int give_up(Start* start, const char* call) {
+NO_SANITIZE int give_up(Start* start, const char* call, long result) {
   start->failed_call = call;
-  start->failed_errno = errno;
+  start->failed_errno = static_cast<int>(-result);
   return 1;
 }
 
-// The future init: puts its descriptors in place and becomes the helper.
+// The future init: joins its cgroups, puts its descriptors in place and becomes the helper.
 NO_SANITIZE int become_helper(void* argument) {
   auto* start = static_cast<Start*>(argument);
+  for (int i = 0; i < start->group_count; ++i) {
+    // "0" is whoever writes it. That this process joins by itself, while it has one thread, spares
+    // it the locks that moving somebody else takes.
+    const long joined = raw_syscall(SYS_write, start->groups[i], "0", 1);
+    if (joined < 0) return give_up(start, "join cgroup", joined);
+  }
   for (int target = 0; target < kDescriptors; ++target) {
-    if (dup2(start->fds[target], target) < 0) return give_up(start, "dup2");
+    const long copied = raw_syscall(SYS_dup3, start->fds[target], target, 0);
+    if (copied < 0) return give_up(start, "dup3", copied);
   }
   // Whatever of the agent's is not marked close-on-exec (a library's, an inherited one) must not
   // get into a container. The helper's own image has to stay until it is executed.
-  syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
+  raw_syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
   char name[] = "mesos-containerizer";
   char launch[] = "launch";
   char* argv[] = {name, launch, nullptr};
   char* environment[] = {nullptr};
-  syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH);
-  return give_up(start, "execveat");
+  return give_up(start, "execveat",
+                 raw_syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH));
 }
 
 // Clones the init as the agent's own child (CLONE_PARENT), so that the agent can reap it.
@@ -77,9 +91,7 @@ NO_SANITIZE int clone_init(void* argument) {
   request.argument = start;
   request.stack = 2;
   const int code = base::clone_vfork(request, &start->init);
-  if (code == 0) return 0;
-  errno = -code;
-  return give_up(start, "clone3 of init");
+  return code == 0 ? 0 : give_up(start, "clone3 of init", code);
 }
 
 // Between the agent and the init of a nested container: enters the parent's namespaces. A process
@@ -87,7 +99,8 @@ NO_SANITIZE int clone_init(void* argument) {
 // if both are asked for, one more process stands in between.
 NO_SANITIZE int enter_and_clone(void* argument) {
   auto* start = static_cast<Start*>(argument);
-  if (setns(start->parent_pidfd, start->enter_namespaces) < 0) return give_up(start, "setns");
+  const long entered = raw_syscall(SYS_setns, start->parent_pidfd, start->enter_namespaces);
+  if (entered < 0) return give_up(start, "setns", entered);
   const bool nests = start->enter_namespaces & CLONE_NEWPID && start->clone_flags & CLONE_NEWPID;
   if (!nests) return clone_init(start);
   base::CloneRequest request;
@@ -96,9 +109,7 @@ NO_SANITIZE int enter_and_clone(void* argument) {
   request.argument = start;
   request.stack = 1;
   const int code = base::clone_vfork(request, &start->between);
-  if (code == 0) return 0;
-  errno = -code;
-  return give_up(start, "clone3");
+  return code == 0 ? 0 : give_up(start, "clone3", code);
 }
 
 // The pid of the process as we see it: the one that clone3 gave may be that of another namespace.
@@ -116,20 +127,51 @@ Result<pid_t> pid_of(int pidfd) {
 
 constexpr int kReap = WEXITED | __WALL;
 
-// Waits for a process that has done its part.
-void reap(const base::Cloned& process) {
-  if (process.pid <= 0) return;
-  siginfo_t info;
+// Waits for a process that has done its part; false if it was killed before.
+bool reap(const base::Cloned& process) {
+  if (process.pidfd < 0) return true;
+  siginfo_t info{};
   while (waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap) < 0 && errno == EINTR) {
   }
   close(process.pidfd);
+  return info.si_code == CLD_EXITED;
 }
 
-// A descriptor above the range that the child's dup2 calls overwrite.
-Result<Fd> out_of_the_way(int fd) {
-  Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, kDescriptors));
-  if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
-  return copy;
+// Waits for the processes between the agent and the init; false if one of them was killed. What it
+// had cloned then goes on beside us, on our memory, which is not ours to use before that is dead.
+bool reap_between(const base::Cloned& outer, Start* start) {
+  bool intact = reap(outer);
+  if (!intact) (void)base::send_signal(start->between.pidfd, SIGKILL);
+  if (!reap(start->between)) intact = false;
+  if (intact) return true;
+  (void)base::send_signal(start->init.pidfd, SIGKILL);
+  reap(start->init);
+  return false;
+}
+
+// Where each descriptor has to go must not be where another one still is: those are moved above,
+// and kept in `copies`.
+base::Status place_descriptors(const LaunchRequest& request, int spec_fd, Start* start,
+                               std::vector<Fd>* copies) {
+  const int given[kDescriptors] = {request.stdin_fd, request.stdout_fd, request.stderr_fd, spec_fd,
+                                   request.status_fd};
+  for (int i = 0; i < kDescriptors; ++i) {
+    start->fds[i] = given[i];
+    if (given[i] >= kDescriptors) continue;
+    Fd copy(fcntl(given[i], F_DUPFD_CLOEXEC, kDescriptors));
+    if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
+    start->fds[i] = copy.get();
+    copies->push_back(std::move(copy));
+  }
+  return {};
+}
+
+base::Status collect_groups(const LaunchRequest& request, Start* start) {
+  if (request.spec->groups.size() >= kMaxGroups) return base::fail("Too many cgroups to join");
+  // The launcher's own first, so that whatever is in another group is in this one as well.
+  if (request.tracking_group >= 0) start->groups[start->group_count++] = request.tracking_group;
+  for (const Fd& group : request.spec->groups) start->groups[start->group_count++] = group.get();
+  return {};
 }
 
 }  // namespace
@@ -137,20 +179,13 @@ Result<Fd> out_of_the_way(int fd) {
 Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request) {
   TRY(base::Pipe control, base::make_pipe());
   Start start{};
+  std::vector<Fd> copies;
+  TRY_VOID(place_descriptors(request, control.read_end.get(), &start, &copies));
+  TRY_VOID(collect_groups(request, &start));
   start.helper_fd = helper.fd();
   start.parent_pidfd = request.parent_pidfd;
   start.enter_namespaces = request.parent_pidfd >= 0 ? request.spec->enter_namespaces : 0;
   start.clone_flags = static_cast<uint64_t>(request.spec->clone_namespaces);
-  const int given[kDescriptors] = {request.stdin_fd, request.stdout_fd, request.stderr_fd,
-                                   control.read_end.get(), request.status_fd};
-  std::vector<Fd> copies;
-  for (int i = 0; i < kDescriptors; ++i) {
-    start.fds[i] = given[i];
-    if (given[i] >= kDescriptors) continue;
-    TRY(Fd copy, out_of_the_way(given[i]));
-    start.fds[i] = copy.get();
-    copies.push_back(std::move(copy));
-  }
 
   base::Cloned outer;
   base::CloneRequest clone;
@@ -167,8 +202,9 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
   if (start.enter_namespaces == 0) {
     start.init = outer;
   } else {
-    reap(outer);
-    reap(start.between);
+    if (!reap_between(outer, &start)) {
+      return base::fail("Failed to start the launch helper: it was killed");
+    }
   }
   ParkedProcess process;
   process.pidfd = Fd(start.init.pidfd);
@@ -203,7 +239,10 @@ Result<HelperImage> HelperImage::load(const std::string& path) {
   // An executable that is open for writing anywhere cannot be executed (ETXTBSY).
   Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only) return fail_errno("open of memfd");
-  return HelperImage(std::move(read_only));
+  // Where no helper's own descriptors are put.
+  Fd image(fcntl(read_only.get(), F_DUPFD_CLOEXEC, kDescriptors));
+  if (!image) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
+  return HelperImage(std::move(image));
 }
 
 }  // namespace containerizer

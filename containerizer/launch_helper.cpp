@@ -2,52 +2,71 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <cstring>
+
+#include "base/raw_syscall.h"
+#include "containerizer/bare_text.h"
 #include "isolators/launch_spec.h"
 
 namespace containerizer {
 
 namespace {
 
+using base::raw_syscall;
 using isolators::LaunchSpecView;
 using isolators::MountView;
 
 constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-void write_text(int fd, const char* text) {
-  // Nothing can be done if stderr does not take it.
-  [[maybe_unused]] ssize_t n = write(fd, text, strlen(text));
+// The kernel's own forms; the C library's differ.
+using SignalSet = uint64_t;
+constexpr SignalSet kAllSignals = ~SignalSet{0};
+constexpr SignalSet kNoSignals = 0;
+constexpr int kLastSignal = 64;
+struct SignalAction {
+  uint64_t words[4];  // zero: the default action
+};
+
+[[noreturn]] void exit_process(int code) {
+  while (true) raw_syscall(SYS_exit_group, code);
 }
 
-// The status descriptor is the truth about the command; a full disk must not lose it, so the agent
-// has allocated its block beforehand.
+void write_text(int fd, const BareText& text) {
+  // Nothing can be done if stderr does not take it. The status descriptor does: the agent has
+  // allocated its block beforehand, so that a full disk loses no status.
+  raw_syscall(SYS_write, fd, text.c_str(), text.size());
+}
+
 void record_status(int status) {
-  char text[16];
-  snprintf(text, sizeof(text), "%d", status);
+  BareText text;
+  text << static_cast<long>(status);
   write_text(kStatusFd, text);
 }
 
 // Ends the helper because a step failed: with a sentence on the container's stderr, and exit 1 as
 // the command's status.
-[[noreturn]] void fail_step(const char* what, const char* object) {
-  const int code = errno;
-  char text[1024];
-  snprintf(text, sizeof(text), "Failed to %s '%s': %s\n", what, object, strerror(code));
+[[noreturn]] void fail_step(const char* what, const char* object, long error) {
+  BareText text;
+  text << "Failed to " << what << " '" << object << "': ";
+  describe_error(static_cast<int>(-error), &text);
+  text << "\n";
   write_text(STDERR_FILENO, text);
   record_status(1 << 8);
-  _exit(1);
+  exit_process(1);
+}
+
+void set_signal_mask(SignalSet set) {
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, nullptr, sizeof(set));
 }
 
 // --- The steps, in order. ---
@@ -55,145 +74,175 @@ void record_status(int status) {
 // What the agent ignores (SIGPIPE), or was started to ignore (SIGHUP under nohup), is no business
 // of the command's.
 void reset_signals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) sigaction(number, &action, nullptr);
+  const SignalAction default_action{};
+  for (int number = 1; number <= kLastSignal; ++number) {
+    raw_syscall(SYS_rt_sigaction, number, &default_action, nullptr, sizeof(SignalSet));
+  }
   // All blocked: none is lost, and none ends init. The launcher has started us so.
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
+  set_signal_mask(kAllSignals);
+}
+
+// Memory that stays; null if there is none.
+char* allocate(size_t size) {
+  const long at = raw_syscall(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return at < 0 && at > -4096 ? nullptr : reinterpret_cast<char*>(at);
 }
 
 // Reads the whole LaunchSpec; false if the pipe ends before it is complete.
 bool receive_spec(LaunchSpecView* spec) {
   char header[isolators::kLaunchSpecHeaderSize];
   char* message = header;
+  char* room = nullptr;
   size_t size = sizeof(header);
   size_t have = 0;
   while (have < size) {
-    const ssize_t n = read(kLaunchSpecFd, message + have, size - have);
-    if (n < 0 && errno == EINTR) continue;
+    const long n = raw_syscall(SYS_read, kLaunchSpecFd, message + have, size - have);
+    if (n == -EINTR) continue;
     if (n <= 0) return false;
     have += static_cast<size_t>(n);
     if (message == header && have == sizeof(header)) {
       size = isolators::launch_spec_size(header);
       if (size == 0) return false;
-      message = static_cast<char*>(malloc(size));
+      const size_t aligned = (size + 7) / 8 * 8;
+      message = allocate(aligned + isolators::launch_spec_room(size));
       if (message == nullptr) return false;
+      room = message + aligned;
       memcpy(message, header, sizeof(header));
     }
   }
-  close(kLaunchSpecFd);
-  return isolators::decode_launch_spec(message, size, spec);
+  raw_syscall(SYS_close, kLaunchSpecFd);
+  return isolators::decode_launch_spec(message, size, room, spec);
 }
 
 void take_terminal(const LaunchSpecView& spec) {
   if (!spec.controlling_terminal) return;
-  if (ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) fail_step("take as controlling terminal", "stdin");
+  const long taken = raw_syscall(SYS_ioctl, STDIN_FILENO, TIOCSCTTY, 0);
+  if (taken < 0) fail_step("take as controlling terminal", "stdin", taken);
 }
 
 void detach_mounts(const LaunchSpecView& spec) {
   if (!spec.detach_mounts) return;
-  if (mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) fail_step("make slave", "/");
+  const long detached = raw_syscall(SYS_mount, nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr);
+  if (detached < 0) fail_step("make slave", "/", detached);
 }
 
 void make_mounts(const LaunchSpecView& spec) {
   for (uint32_t i = 0; i < spec.mount_count; ++i) {
     const MountView& entry = spec.mounts[i];
-    if (mount(entry.source, entry.target, entry.type, entry.flags, entry.options) < 0) {
-      fail_step("mount", entry.target);
-    }
+    const long mounted =
+        raw_syscall(SYS_mount, entry.source, entry.target, entry.type, entry.flags, entry.options);
+    if (mounted < 0) fail_step("mount", entry.target, mounted);
   }
 }
 
 void make_directories(char* path) {
-  for (char* slash = path + 1; (slash = strchr(slash, '/')) != nullptr; ++slash) {
-    *slash = '\0';
-    mkdir(path, 0755);
-    *slash = '/';
+  for (char* at = path + 1; *at != '\0'; ++at) {
+    if (*at != '/') continue;
+    *at = '\0';
+    raw_syscall(SYS_mkdirat, AT_FDCWD, path, 0755);
+    *at = '/';
   }
-  mkdir(path, 0755);
+  raw_syscall(SYS_mkdirat, AT_FDCWD, path, 0755);
 }
 
 void enter_working_directory(const LaunchSpecView& spec) {
   if (spec.working_directory[0] == '\0') return;
-  if (chdir(spec.working_directory) == 0) return;
-  if (errno == ENOENT) {
+  long entered = raw_syscall(SYS_chdir, spec.working_directory);
+  if (entered == -ENOENT) {
     make_directories(const_cast<char*>(spec.working_directory));
-    if (chdir(spec.working_directory) == 0) return;
+    entered = raw_syscall(SYS_chdir, spec.working_directory);
   }
-  fail_step("change to working directory", spec.working_directory);
+  if (entered < 0) fail_step("change to working directory", spec.working_directory, entered);
 }
 
-// Returns errno, or 0. Only the command changes its user: init stays root, so that the container's
+// Returns 0 or -errno. Only the command changes its user: init stays root, so that the container's
 // user cannot kill or stop it.
-int become_user(const LaunchSpecView& spec) {
-  if (!spec.has_credentials || spec.uid == geteuid()) return 0;
-  if (setgid(spec.gid) < 0) return errno;
-  if (setgroups(spec.group_count, spec.groups) < 0) return errno;
-  if (setuid(spec.uid) < 0) return errno;
-  return 0;
+long become_user(const LaunchSpecView& spec) {
+  if (!spec.has_credentials || spec.uid == raw_syscall(SYS_geteuid)) return 0;
+  if (long set = raw_syscall(SYS_setgid, spec.gid); set < 0) return set;
+  if (long set = raw_syscall(SYS_setgroups, spec.group_count, spec.groups); set < 0) return set;
+  return raw_syscall(SYS_setuid, spec.uid);
 }
 
-const char* find_variable(char** environment, const char* name) {
-  const size_t length = strlen(name);
+const char* find_path(char** environment) {
+  constexpr char kName[] = "PATH=";
   for (char** at = environment; *at != nullptr; ++at) {
-    if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') return *at + length + 1;
+    if (starts_with(*at, kName)) return *at + sizeof(kName) - 1;
   }
-  return nullptr;
+  return kDefaultPath;
 }
 
 // execve as a shell would: a relative name is taken from the working directory if it is executable
-// there, else looked up in the PATH of the new environment. Returns errno.
-int execute(const LaunchSpecView& spec) {
+// there, else looked up in the PATH of the new environment. Returns -errno.
+long execute(const LaunchSpecView& spec) {
   const char* name = spec.executable;
-  if (name[0] == '\0') return ENOENT;
-  if (name[0] == '/' || access(name, X_OK) == 0) {
-    execve(name, spec.arguments, spec.environment);
-    return errno;
+  if (name[0] == '\0') return -ENOENT;
+  if (name[0] == '/' || raw_syscall(SYS_faccessat, AT_FDCWD, name, X_OK) == 0) {
+    return raw_syscall(SYS_execve, name, spec.arguments, spec.environment);
   }
-  const char* path = find_variable(spec.environment, "PATH");
-  if (path == nullptr) path = kDefaultPath;
-  int code = ENOENT;
+  const char* path = find_path(spec.environment);
+  long result = -ENOENT;
   while (true) {
-    const char* end = strchrnul(path, ':');
-    char candidate[4096];
-    const int written = snprintf(candidate, sizeof(candidate), "%.*s%s%s",
-                                 static_cast<int>(end - path), path, end == path ? "" : "/", name);
-    if (written > 0 && static_cast<size_t>(written) < sizeof(candidate)) {
-      execve(candidate, spec.arguments, spec.environment);
-      if (errno != ENOENT && errno != ENOTDIR) code = errno;
+    const char* end = path;
+    while (*end != '\0' && *end != ':') ++end;
+    BareText candidate;
+    candidate.append(path, static_cast<size_t>(end - path)) << (end == path ? "" : "/") << name;
+    if (candidate.is_complete()) {
+      const long executed =
+          raw_syscall(SYS_execve, candidate.c_str(), spec.arguments, spec.environment);
+      if (executed != -ENOENT && executed != -ENOTDIR) result = executed;
     }
-    if (*end == '\0') return code;
+    if (*end == '\0') return result;
     path = end + 1;
   }
 }
 
-// Starts the command in a process of its own; the helper goes on when it has been executed (vfork:
-// no copy of the address space, and the child's errors are known here).
+// What the command's process does until it is the command. It shares the helper's memory.
+struct Start {
+  const LaunchSpecView* spec;
+  volatile long user_error;
+  volatile long exec_error;
+};
+
+// A process group of its own, in the foreground of the terminal if there is one: what is sent to
+// the group (Ctrl-C, kill 0) must not reach init as well, which would pass it on once more. All
+// signals are blocked, so that taking the foreground does not stop the taker (SIGTTOU).
+void lead_group(const LaunchSpecView& spec) {
+  raw_syscall(SYS_setpgid, 0, 0);
+  if (!spec.controlling_terminal) return;
+  const int group = static_cast<int>(raw_syscall(SYS_getpid));
+  raw_syscall(SYS_ioctl, STDIN_FILENO, TIOCSPGRP, &group);
+}
+
+int become_command(void* argument) {
+  auto* start = static_cast<Start*>(argument);
+  lead_group(*start->spec);
+  start->user_error = become_user(*start->spec);
+  if (start->user_error != 0) return 1;
+  // Without a process id namespace nothing else would end it with its init.
+  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  set_signal_mask(kNoSignals);
+  start->exec_error = execute(*start->spec);
+  return 1;
+}
+
+// Starts the command in a process of its own; the helper goes on when it has been executed, and
+// knows then what went wrong (as with vfork).
 pid_t start_command(const LaunchSpecView& spec) {
-  volatile int user_error = 0;
-  volatile int exec_error = 0;
-  const pid_t child = vfork();
-  if (child < 0) fail_step("fork for", spec.executable);
-  if (child == 0) {
-    user_error = become_user(spec);
-    if (user_error != 0) _exit(1);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    exec_error = execute(spec);
-    _exit(1);
-  }
-  if (user_error != 0) {
-    errno = user_error;
-    fail_step("change user for", spec.executable);
-  }
-  if (exec_error != 0) {
-    errno = exec_error;
-    fail_step("execute", spec.executable);
-  }
-  return child;
+  // Part of our own stack, which needs fewer pages than one apart.
+  alignas(16) char stack[16 * 1024];
+  Start start{&spec, 0, 0};
+  clone_args arguments{};
+  arguments.flags = CLONE_VM | CLONE_VFORK;
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<uint64_t>(stack);
+  arguments.stack_size = sizeof(stack);
+  const long child = base::raw_clone3(&arguments, become_command, &start);
+  if (child < 0) fail_step("fork for", spec.executable, child);
+  if (start.user_error != 0) fail_step("change user for", spec.executable, start.user_error);
+  if (start.exec_error != 0) fail_step("execute", spec.executable, start.exec_error);
+  return static_cast<pid_t>(child);
 }
 
 // Reaps every process that ends; true when the command itself was among them.
@@ -201,7 +250,7 @@ bool reap(pid_t command, int* status) {
   bool ended = false;
   while (true) {
     int one = 0;
-    const pid_t pid = waitpid(-1, &one, WNOHANG | __WALL);
+    const long pid = raw_syscall(SYS_wait4, -1, &one, WNOHANG | __WALL, nullptr);
     if (pid <= 0) return ended;
     if (pid == command) {
       *status = one;
@@ -211,18 +260,19 @@ bool reap(pid_t command, int* status) {
 }
 
 // Serves as init until the command ends; returns its wait status. All signals are blocked, so none
-// is lost or runs a handler: each is taken here and passed on.
+// is lost or runs a handler: each is taken here and passed on, but for the kernel's own (a
+// terminal's hangup), which the command gets as well.
 int supervise(pid_t command) {
   // stdin, stdout and stderr belong to the command alone: while init held them, nobody would see
   // that the command closed its output.
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) close(fd);
-  sigset_t all;
-  sigfillset(&all);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) raw_syscall(SYS_close, fd);
   int status = 0;
   while (!reap(command, &status)) {
-    siginfo_t info;
-    const int signal = sigwaitinfo(&all, &info);
-    if (signal > 0 && signal != SIGCHLD) kill(command, signal);
+    siginfo_t info{};
+    const long signal =
+        raw_syscall(SYS_rt_sigtimedwait, &kAllSignals, &info, nullptr, sizeof(kAllSignals));
+    if (signal <= 0 || signal == SIGCHLD || info.si_code == SI_KERNEL) continue;
+    raw_syscall(SYS_kill, command, signal);
   }
   return status;
 }
@@ -231,15 +281,17 @@ int supervise(pid_t command) {
 
 int run_launch_helper() {
   reset_signals();
-  fcntl(kLaunchSpecFd, F_SETFD, FD_CLOEXEC);
-  fcntl(kStatusFd, F_SETFD, FD_CLOEXEC);
+  raw_syscall(SYS_fcntl, kLaunchSpecFd, F_SETFD, FD_CLOEXEC);
+  raw_syscall(SYS_fcntl, kStatusFd, F_SETFD, FD_CLOEXEC);
   // Nobody inside the container may trace us or read our memory and descriptors through /proc.
-  prctl(PR_SET_DUMPABLE, 0);
-  setsid();
+  raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  raw_syscall(SYS_setsid);
 
   LaunchSpecView spec;
   if (!receive_spec(&spec)) {
-    write_text(kStatusFd, kNeverStarted);
+    BareText text;
+    text << kNeverStarted;
+    write_text(kStatusFd, text);
     return 1;
   }
   take_terminal(spec);

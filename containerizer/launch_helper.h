@@ -2,8 +2,11 @@
 //
 // It waits for its LaunchSpec, carries it out step by step, starts the command and stays: it reaps
 // whatever the command leaves behind, passes signals on to the command, and when that ends writes
-// its wait(2) status, decimal, to the status descriptor. One of these stays in memory for every
-// container, so it is linked statically and touches few pages.
+// its wait(2) status, decimal, to the status descriptor.
+//
+// One is started for every container and stays in memory with it. It is linked without the C
+// library: glibc's start alone asks the processor about itself by some dozens of instructions that
+// each take a virtual machine to its host and back, 0.7 ms in all, half of what a launch may cost.
 #pragma once
 
 namespace containerizer {

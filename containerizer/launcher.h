@@ -35,6 +35,8 @@ struct LaunchRequest {
   int status_fd = -1;
   // Of the parent container, if the spec enters namespaces.
   int parent_pidfd = -1;
+  // A cgroup to join besides the spec's; the launcher's own.
+  int tracking_group = -1;
 };
 
 class Launcher {

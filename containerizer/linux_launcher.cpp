@@ -39,15 +39,8 @@ class LinuxLauncher final : public Launcher {
     TRY_VOID(freezer_.create(group));
     // Where it cannot be marked, a container without any checkpoint stays when it is found.
     if (!request.id.has_parent()) (void)freezer_.set_owner(group, agent_name_);
-    auto process = start_helper(helper_, request);
-    if (process) {
-      auto attached = freezer_.attach(group, process->pid);
-      if (attached) return process;
-      process->control.reset();
-      (void)base::send_signal(process->pidfd.get(), SIGKILL);
-      process = base::fail(std::move(attached).error());
-    }
-    (void)freezer_.remove(group);
+    auto process = start_in(group, request);
+    if (!process) (void)freezer_.remove(group);
     return process;
   }
 
@@ -87,6 +80,12 @@ class LinuxLauncher final : public Launcher {
   }
 
  private:
+  Result<ParkedProcess> start_in(const std::string& group, LaunchRequest request) {
+    TRY(const Fd entrance, freezer_.open_entrance(group));
+    request.tracking_group = entrance.get();
+    return start_helper(helper_, request);
+  }
+
   static std::string group_of(const ContainerId& id) { return id.to_path(kNestingSeparator); }
 
   void find_below(const ContainerId& id, std::vector<ContainerId>* found) {
@@ -111,14 +110,19 @@ class LinuxLauncher final : public Launcher {
       CO_TRY_VOID(freezer_.write(group, "freezer.state", "FROZEN"));
       pids = freezer_.processes(group);
       std::vector<Task<void>> deaths;
+      std::optional<base::Error> unwatched;
       for (pid_t pid : pids ? *pids : std::vector<pid_t>()) {
         auto pidfd = base::open_pidfd(pid);
-        if (!pidfd) continue;  // gone already
-        (void)base::send_signal(pidfd->get(), SIGKILL);
-        deaths.push_back(await_death(*std::move(pidfd)));
+        if (pidfd) {
+          (void)base::send_signal(pidfd->get(), SIGKILL);
+          deaths.push_back(await_death(*std::move(pidfd)));
+        } else if (pidfd.error().kind != base::ErrorKind::kNotFound) {
+          unwatched = std::move(pidfd).error();
+        }
       }
       CO_TRY_VOID(freezer_.write(group, "freezer.state", "THAWED"));
       co_await base::all_of(std::move(deaths));
+      if (unwatched) co_return base::fail(*std::move(unwatched));
     }
   }
 

@@ -16,6 +16,9 @@ struct Options {
   // Whether containers run as the user that the command names.
   bool switch_user = true;
 
+  // For how long it is tried to free what an ended container has left (--cgroups_destroy_timeout).
+  std::chrono::nanoseconds destroy_timeout = std::chrono::minutes(1);
+
   // Whether a container's cpus are a hard limit (--cgroups_enable_cfs).
   bool cpu_limits_enforced = false;
 

@@ -18,9 +18,15 @@ inline constexpr std::string_view kChildrenDirectory = "containers";
 class RuntimePaths {
  public:
   explicit RuntimePaths(const std::string& runtime_dir)
-      : containers_(base::join_path(runtime_dir, kChildrenDirectory)) {}
+      : containers_(base::join_path(runtime_dir, kChildrenDirectory)),
+        removed_(base::join_path(runtime_dir, "removed")) {}
 
   const std::string& containers() const { return containers_; }
+
+  // Where directories of containers are moved to be deleted: what a crash leaves half deleted is
+  // not to be taken for a container.
+  const std::string& removed() const { return removed_; }
+
   std::string directory(const ContainerId& id) const {
     return base::join_path(containers_, id.to_path(kChildrenDirectory));
   }
@@ -30,11 +36,12 @@ class RuntimePaths {
 
  private:
   const std::string containers_;
+  const std::string removed_;
 };
 
 // The files in a container's runtime directory.
 inline constexpr char kConfigFile[] = "config";            // ContainerConfig
-inline constexpr char kLaunchInfoFile[] = "launch_info";   // ContainerLaunchInfo
+inline constexpr char kParkedFile[] = "parked";            // as `pid`, before the release
 inline constexpr char kPidFile[] = "pid";                  // "<pid> <start time>"
 inline constexpr char kStatusFile[] = "status";            // written by the launch helper
 inline constexpr char kTerminationFile[] = "termination";  // ContainerTermination

@@ -51,17 +51,15 @@ base::Task<base::Status> ResponseWriter::send(Response response) {
   Headers& headers = response.headers;
   std::string& body = response.body;
   headers.remove("Transfer-Encoding");
-  if (body.empty()) headers.remove("Content-Type");
+  // Clients take a type for the promise of a message; of an error they expect text.
+  if (body.empty() && response.status < 400) headers.remove("Content-Type");
   if (gzip_accepted_ && body.size() >= kGzipMinimum && body.size() <= UINT_MAX &&
       !headers.has("Content-Encoding")) {
     body = gzip(body);
     headers.set("Content-Encoding", "gzip");
   }
   if (!has_no_body(response.status)) headers.set("Content-Length", base::concat(body.size()));
-  const bool client_keeps = !close_;
-  close_ = close_ || says_close(headers) || !connection_.reader_.complete();
-  if (client_keeps && close_) headers.set("Connection", "close");
-  if (client_keeps && !close_ && minor_version_ == 0) headers.set("Connection", "keep-alive");
+  decide_connection(&headers);
 
   const std::string head = format_response_head(response.status, headers) + "\r\n";
   const bool bodiless = head_only_ || has_no_body(response.status);
@@ -86,16 +84,34 @@ base::Task<base::Status> ResponseWriter::start_stream(int status, Headers header
   co_return co_await write_parts(parts);
 }
 
+base::Task<base::Status> ResponseWriter::start_sized(int status, Headers headers, uint64_t length) {
+  CO_TRY_VOID(check(State::kUnanswered));
+  connection_.expects_continue_ = false;
+  connection_.drop_body();
+  sized_ = true;
+  unsent_ = length;
+  state_ = length == 0 || head_only_ ? State::kComplete : State::kStreaming;
+  headers.remove("Transfer-Encoding");
+  headers.set("Content-Length", base::concat(length));
+  decide_connection(&headers);
+  const std::string head = format_response_head(status, headers) + "\r\n";
+  std::array parts = {part(head)};
+  co_return co_await write_parts(parts);
+}
+
 base::Task<base::Status> ResponseWriter::write(std::string_view data) {
   CO_TRY_VOID(check(State::kStreaming));
   if (data.empty() || head_only_) co_return {};
+  if (sized_ && data.size() > unsent_) co_return base::fail("More than Content-Length says");
   if (turns_.due()) co_await turns_.yield();
   const ChunkHead head(data.size());
   std::array parts = {part(head.text()), part(data), part("\r\n")};
   std::span<iovec> left = parts;
   if (!chunked()) left = left.subspan(1, 1);
-  if (auto done = try_write(&left)) co_return *std::move(done);
-  co_return co_await write_parts(left);
+  auto done = try_write(&left);
+  if (!done) done = co_await write_parts(left);
+  if (*done) count_sent(data.size());
+  co_return *std::move(done);
 }
 
 base::Task<base::Status> ResponseWriter::write_chunks(std::string_view framed) {
@@ -114,6 +130,7 @@ base::Task<base::Status> ResponseWriter::write_chunks(std::string_view framed) {
 
 base::Task<base::Status> ResponseWriter::finish() {
   CO_TRY_VOID(check(State::kStreaming));
+  if (sized_) co_return base::fail("Less than Content-Length says");
   state_ = State::kComplete;
   if (head_only_ || !chunked()) co_return {};
   std::array parts = {part(kLastChunk)};
@@ -164,6 +181,19 @@ void ResponseWriter::probe() {
   connection_.stream_.keep_alive(kProbeInterval);
   if (!started() && minor_version_ >= 1) connection_.send_continue();
   half_closed_.set();
+}
+
+void ResponseWriter::decide_connection(Headers* headers) {
+  const bool client_keeps = !close_;
+  close_ = close_ || says_close(*headers) || !connection_.reader_.complete();
+  if (client_keeps && close_) headers->set("Connection", "close");
+  if (client_keeps && !close_ && minor_version_ == 0) headers->set("Connection", "keep-alive");
+}
+
+void ResponseWriter::count_sent(size_t size) {
+  if (!sized_) return;
+  unsent_ -= size;
+  if (unsent_ == 0) state_ = State::kComplete;
 }
 
 base::Status ResponseWriter::check(State wanted) const {

@@ -18,7 +18,8 @@ namespace http {
 class ClientResponse;
 class ServerConnection;
 
-// Either send(), or start_stream(), any number of writes and finish() or relay(). Everything
+// Either send(), or start_stream(), any number of writes and finish() or relay(), or start_sized()
+// and writes of so many bytes in all. Everything
 // returns when the kernel has taken the bytes: a client that does not read blocks the writer. An
 // error of kind kClosed means that the client is gone; there is no point in writing on. One writer
 // at a time. A write that was cancelled half-way breaks the response: everything later fails, and
@@ -39,6 +40,11 @@ class ResponseWriter {
   // Sends the head of a chunked response at once (to a client of HTTP/1.0: one that ends with the
   // connection).
   base::Task<base::Status> start_stream(int status, Headers headers);
+
+  // Sends the head of a response whose body, `length` bytes of it, follows in writes; the last of
+  // them completes it. A handler that returns before makes the client see a broken response. To a
+  // HEAD, and if `length` is 0, the response is complete at once.
+  base::Task<base::Status> start_sized(int status, Headers headers, uint64_t length);
 
   // Sends the data as exactly one chunk, with one system call if the kernel takes it. Empty data
   // sends nothing.
@@ -82,7 +88,12 @@ class ResponseWriter {
   enum class State { kUnanswered, kStreaming, kComplete };
 
   base::Status check(State wanted) const;
-  bool chunked() const { return minor_version_ >= 1; }
+  bool chunked() const { return minor_version_ >= 1 && !sized_; }
+
+  // Decides whether the connection goes on after the response, and says so where it must.
+  void decide_connection(Headers* headers);
+  // Counts what a response of start_sized() has sent.
+  void count_sent(size_t size);
 
   // Writes what the kernel takes now and takes it off `parts`. Nothing if some is left.
   std::optional<base::Status> try_write(std::span<iovec>* parts);
@@ -98,6 +109,8 @@ class ResponseWriter {
   const int minor_version_;  // of the client
   const bool gzip_accepted_;
   State state_ = State::kUnanswered;
+  bool sized_ = false;    // by start_sized()
+  uint64_t unsent_ = 0;   // of its body
   bool writing_ = false;  // stays true if a write fails or is cancelled
   bool close_;            // the connection ends with this response
   base::Event half_closed_;

@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
@@ -146,61 +144,19 @@ base::Result<Stdio> make_terminal(const SwitchboardOptions& options) {
   return stdio;
 }
 
-// A descriptor of ours and the number that it has in the child.
-struct Inherited {
-  const Fd& ours;
-  int theirs;
-};
-
-// Not base::spawn_process, because the child must start with SIGTERM blocked: the agent may send it
-// before the child's first instruction, and by default that would kill it with all the output that
-// is in the pipes.
-base::Result<pid_t> spawn(const std::string& program, const ServerOptions& options,
-                          std::span<const Inherited> inherited) {
-  std::vector<std::string> arguments = print_options(options);
-  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  char* environment[] = {nullptr};
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  std::vector<Fd> moved;  // out of the way of the child's numbers
-  int end = 0;            // of the child's numbers
-  for (const auto& [ours, theirs] : inherited) {
-    int from = ours.get();
-    if (from <= kStderrFd) {
-      moved.emplace_back(fcntl(from, F_DUPFD_CLOEXEC, kStderrFd + 1));
-      from = moved.back().get();
-    }
-    posix_spawn_file_actions_adddup2(&actions, from, theirs);
-    end = std::max(end, theirs + 1);
-  }
-  posix_spawn_file_actions_addclosefrom_np(&actions, end);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t blocked;
-  sigset_t all;
-  sigemptyset(&blocked);
-  sigaddset(&blocked, SIGTERM);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &blocked);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  pid_t pid = -1;
-  const int code =
-      posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environment);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) return base::fail_errno(base::concat("Failed to start '", program, "'"), code);
-  return pid;
-}
-
 base::Result<SwitchboardProcess> spawn_checkpointed(const std::string& program,
                                                     const ServerOptions& options,
-                                                    std::span<const Inherited> inherited) {
-  TRY(const pid_t pid, spawn(program, options, inherited));
+                                                    std::vector<std::pair<int, int>> fds) {
+  base::SpawnOptions spawn;
+  spawn.path = program;
+  spawn.argv = print_options(options);
+  spawn.argv.insert(spawn.argv.begin(), program);
+  spawn.fds = std::move(fds);
+  spawn.new_session = true;
+  // The agent may send it before the child's first instruction, and by default it would kill it
+  // with all the output that is in the pipes.
+  spawn.blocked_signals = {SIGTERM};
+  TRY(const pid_t pid, base::spawn_process(spawn));
   auto pidfd = base::open_pidfd(pid);
   base::Status checkpointed;
   if (pidfd) checkpointed = write_pid_file(options.directory, pid);
@@ -218,19 +174,16 @@ base::Result<Switchboard> start_switchboard(const SwitchboardOptions& options) {
   TRY(Stdio stdio, options.server.tty ? make_terminal(options) : make_pipes());
   TRY(Directory directory, Directory::make(options.server.directory));
   TRY(const Fd listening, directory.listen());
-  const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null) return base::fail_errno("open '/dev/null'");
-
-  std::vector<Inherited> inherited = {{null, STDIN_FILENO},
-                                      {sandbox_stdout, kSandboxStdoutFd},
-                                      {sandbox_stderr, kSandboxStderrFd},
-                                      {listening, kListenFd},
-                                      {stdio.server_stdin, kStdinFd}};
+  std::vector<std::pair<int, int>> fds = {{sandbox_stdout.get(), kSandboxStdoutFd},
+                                          {sandbox_stderr.get(), kSandboxStderrFd},
+                                          {listening.get(), kListenFd},
+                                          {stdio.server_stdin.get(), kStdinFd}};
   if (!options.server.tty) {
-    inherited.push_back({stdio.server_stdout, kStdoutFd});
-    inherited.push_back({stdio.server_stderr, kStderrFd});
+    fds.emplace_back(stdio.server_stdout.get(), kStdoutFd);
+    fds.emplace_back(stdio.server_stderr.get(), kStderrFd);
   }
-  TRY(SwitchboardProcess process, spawn_checkpointed(options.program, options.server, inherited));
+  TRY(SwitchboardProcess process,
+      spawn_checkpointed(options.program, options.server, std::move(fds)));
   directory.keep();
   return Switchboard{std::move(process), std::move(stdio.container_stdin),
                      std::move(stdio.container_stdout), std::move(stdio.container_stderr),

@@ -27,14 +27,15 @@ std::unexpected<base::Error> fail_none(const std::string& directory) {
                     base::concat("There is no switchboard of '", directory, "'"));
 }
 
-// The process that the pid file names; nothing if the file is missing or damaged.
+// The process that the pid file names; nothing if the file is missing or damaged. Without its end
+// it is cut short, which can leave numbers that are none of it.
 struct Record {
   pid_t pid;
   uint64_t start_time;
 };
 std::optional<Record> read_pid_file(const std::string& directory) {
   auto content = base::read_file(path_in(directory));
-  if (!content) return std::nullopt;
+  if (!content || !content->ends_with('\n')) return std::nullopt;
   const auto words = base::split(base::trim(*content), ' ');
   if (words.size() != 2) return std::nullopt;
   const auto pid = base::parse_number<pid_t>(words[0]);

@@ -18,7 +18,7 @@ std::optional<Task<Limitation>> Isolator::watch(const ContainerId&) { return std
 
 std::optional<Limitation> Isolator::limitation_at_end(const ContainerId&) { return std::nullopt; }
 
-void Isolator::usage(const ContainerId&, mesos::v1::ResourceStatistics*) {}
+UsageReader Isolator::usage_reader(const ContainerId&) { return nullptr; }
 
 void Isolator::status(const ContainerId&, mesos::v1::ContainerStatus*) {}
 

@@ -2,6 +2,7 @@
 // knows neither the others nor who calls it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +33,11 @@ struct Limitation {
   std::vector<mesos::v1::Resource> resources;
 };
 
+// Adds what a container uses, as it is when this is called; a value that cannot be read is left
+// out. Needs nothing of the isolator's, so it may be called on any thread, and after the
+// container's end.
+using UsageReader = std::function<void(mesos::v1::ResourceStatistics*)>;
+
 class Isolator {
  public:
   virtual ~Isolator() = default;
@@ -61,8 +67,10 @@ class Isolator {
   // container whose death is seen before the notification of its cause would end without a reason.
   virtual std::optional<Limitation> limitation_at_end(const ContainerId& id);
 
-  // Adds what it knows. A value that cannot be read is left out.
-  virtual void usage(const ContainerId& id, mesos::v1::ResourceStatistics* statistics);
+  // Empty: it measures nothing of this container.
+  virtual UsageReader usage_reader(const ContainerId& id);
+
+  // Adds what it knows.
   virtual void status(const ContainerId& id, mesos::v1::ContainerStatus* status);
 
   // After all processes are dead. Must accept containers that it does not know (or knows only in

@@ -4,8 +4,8 @@
 // rest into the helper's pipe. Sending it is what releases the container: the helper does nothing
 // before the last byte has come, and exits if the pipe ends early (the agent died).
 //
-// The encoding is flat and needs no allocation to read: strings stand NUL-terminated in the buffer,
-// so that the helper points its argv and environment straight into it.
+// The encoding is flat and cheap to read: strings stand NUL-terminated in the buffer, so that the
+// helper points its argv and environment straight into it.
 //
 //   message   = magic:u32 size:u32 field*          size counts the whole message
 //   string    = length:u32 byte* NUL
@@ -22,6 +22,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/fd.h"
 
 namespace isolators {
 
@@ -45,6 +47,9 @@ struct LaunchSpec {
   // For the launcher, before the helper runs.
   int clone_namespaces = 0;  // CLONE_NEW* flags
   int enter_namespaces = 0;  // CLONE_NEW* flags: those of the parent container
+
+  // The cgroups that the process joins before all else (base::CgroupHierarchy::open_entrance).
+  std::vector<base::Fd> groups;
 
   // For the helper, in the order in which it does them.
   bool controlling_terminal = false;  // stdin is a terminal: make it the session's
@@ -93,8 +98,11 @@ inline constexpr uint32_t kMaxLaunchSpecSize = 16U << 20;
 // The message's whole size by its first kLaunchSpecHeaderSize bytes; 0 if they are no header.
 uint32_t launch_spec_size(const char* header);
 
-// Decodes a whole message. The arrays come from malloc and live as long as the process does. False
-// if the message is malformed in any way.
-bool decode_launch_spec(char* message, size_t size, LaunchSpecView* view);
+// How many bytes of memory the arrays of a message need at most.
+size_t launch_spec_room(size_t message_size);
+
+// Decodes a whole message; `room` is where the arrays go, launch_spec_room(size) bytes aligned to
+// 8. False if the message is malformed in any way.
+bool decode_launch_spec(char* message, size_t size, char* room, LaunchSpecView* view);
 
 }  // namespace isolators

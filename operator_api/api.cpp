@@ -24,9 +24,6 @@ std::unexpected<http::Response> refuse(int status, std::string text = {}) {
   return std::unexpected(error_response(status, std::move(text)));
 }
 
-// Protobuf's own limit.
-constexpr size_t kMaxBody = 64 << 20;
-
 // What arrives of a body, as far as the call is known from it.
 struct CallText {
   std::string call;
@@ -34,8 +31,8 @@ struct CallText {
   std::string read_ahead;
 };
 
-Task<OrResponse<CallText>> read_first_record(http::BodyReader& body) {
-  http::RecordDecoder decoder(kMaxBody);
+Task<OrResponse<CallText>> read_first_record(http::BodyReader& body, size_t limit) {
+  http::RecordDecoder decoder(limit);
   std::string received;
   std::string piece(16384, '\0');
   while (true) {
@@ -54,9 +51,9 @@ Task<OrResponse<CallText>> read_first_record(http::BodyReader& body) {
   }
 }
 
-Task<OrResponse<CallText>> read_call_text(http::BodyReader& body, bool streaming) {
-  if (streaming) co_return co_await read_first_record(body);
-  auto text = co_await http::read_all(body, kMaxBody);
+Task<OrResponse<CallText>> read_call_text(http::BodyReader& body, bool streaming, size_t limit) {
+  if (streaming) co_return co_await read_first_record(body, limit);
+  auto text = co_await http::read_all(body, limit);
   if (!text) co_return std::unexpected(error_response(text.error()));
   co_return CallText{*std::move(text), {}};
 }
@@ -123,32 +120,33 @@ http::Response method_not_allowed(std::string_view expected, const std::string& 
   return response;
 }
 
-Task<void> handle_api_request(agent::Agent& agent, http::Request& request,
-                              http::ResponseWriter& writer) {
+Task<void> handle_api_request(Context& context) {
+  const http::Request& request = context.request;
   if (request.method != "POST") {
-    (void)co_await writer.send(method_not_allowed("POST", request.method));
+    co_await context.reply(method_not_allowed("POST", request.method));
     co_return;
   }
   auto media = negotiate(request.headers);
   if (!media) {
-    (void)co_await writer.send(std::move(media).error());
+    co_await context.reply(std::move(media).error());
     co_return;
   }
-  auto text = co_await read_call_text(request.body, media->streaming_request);
+  auto text = co_await read_call_text(request.body, media->streaming_request,
+                                      context.agent.flags.max_request_size.count());
   if (!text) {
-    (void)co_await writer.send(std::move(text).error());
+    co_await context.reply(std::move(text).error());
     co_return;
   }
   auto call = parse_call(text->call, media->request);
   if (!call) {
-    (void)co_await writer.send(std::move(call).error());
+    co_await context.reply(std::move(call).error());
     co_return;
   }
   if (auto refusal = check_call(*call, *media)) {
-    (void)co_await writer.send(*std::move(refusal));
+    co_await context.reply(*std::move(refusal));
     co_return;
   }
-  Exchange exchange(agent, *call, *media, request, writer);
+  Exchange exchange(context, *call, *media);
   exchange.body_read_ahead = std::move(text->read_ahead);
   co_await find_rules(call->type())->handle(exchange);
 }

@@ -1,16 +1,15 @@
 // POST /api/v1: from a request to the call's handler.
 #pragma once
 
-#include "agent/agent.h"
-#include "base/task.h"
-#include "http/message.h"
-#include "http/response_writer.h"
+#include <string>
+#include <string_view>
+
+#include "operator_api/context.h"
 
 namespace operator_api {
 
 // Checks method, media types, body and call, in the order of Apache Mesos, then runs the call.
-base::Task<void> handle_api_request(agent::Agent& agent, http::Request& request,
-                                    http::ResponseWriter& writer);
+base::Task<void> handle_api_request(Context& context);
 
 // 405 with the methods that are expected.
 http::Response method_not_allowed(std::string_view expected, const std::string& received);

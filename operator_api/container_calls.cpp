@@ -1,5 +1,6 @@
-// Launch, wait, kill, remove. Each of the older calls, which have NESTED in their names, does what
-// the newer one does; they differ in what validation lets through and in the reply's member.
+// Launch, wait, kill, remove; images. Each of the older calls, which have NESTED in their names,
+// does what the newer one does; they differ in what validation lets through and in the reply's
+// member.
 
 #include <signal.h>
 
@@ -43,25 +44,15 @@ Task<void> wait_for(Exchange& exchange, const mesos::v1::ContainerID& id, Respon
   co_await exchange.reply(response);
 }
 
-// Answers 200 for success, else what fits the error.
-Task<void> reply_status(Exchange& exchange, const base::Status& status) {
-  if (status) {
-    co_await exchange.reply(200);
-  } else {
-    co_await exchange.reply(http::error_response(status.error()));
-  }
-}
-
 template <typename Wanted>
 Task<void> kill(Exchange& exchange, const Wanted& wanted) {
   const int signal = wanted.has_signal() ? wanted.signal() : SIGKILL;
-  co_await reply_status(exchange, exchange.agent.containers.kill(
-                                      ContainerId::from_message(wanted.container_id()), signal));
+  co_await exchange.reply(
+      exchange.agent.containers.kill(ContainerId::from_message(wanted.container_id()), signal));
 }
 
 Task<void> remove(Exchange& exchange, const mesos::v1::ContainerID& id) {
-  co_await reply_status(exchange,
-                        co_await exchange.agent.containers.remove(ContainerId::from_message(id)));
+  co_await exchange.reply(co_await exchange.agent.containers.remove(ContainerId::from_message(id)));
 }
 
 Task<void> launch(Exchange& exchange, containerizer::LaunchParameters parameters) {
@@ -108,5 +99,9 @@ Task<void> remove_container(Exchange& exchange) {
 Task<void> remove_nested_container(Exchange& exchange) {
   co_await remove(exchange, exchange.call.remove_nested_container().container_id());
 }
+
+// Containers cannot have images yet, so no image is stored: whatever is to be kept, all others are
+// gone.
+Task<void> prune_images(Exchange& exchange) { co_await exchange.reply(200); }
 
 }  // namespace operator_api

@@ -40,9 +40,12 @@ Task<void> Exchange::reply(int status) {
   co_await reply(std::move(response));
 }
 
-Task<void> Exchange::reply(http::Response response) {
-  // A client that is gone has no use for the result.
-  (void)co_await writer.send(std::move(response));
+Task<void> Exchange::reply(const base::Status& status) {
+  if (status) {
+    co_await reply(200);
+  } else {
+    co_await reply(http::error_response(status.error()));
+  }
 }
 
 }  // namespace operator_api

@@ -3,9 +3,7 @@
 
 #include <string>
 
-#include "agent/agent.h"
-#include "http/message.h"
-#include "http/response_writer.h"
+#include "operator_api/context.h"
 #include "operator_api/media.h"
 #include "proto/mesos/v1/agent/agent.pb.h"
 
@@ -13,17 +11,13 @@ namespace operator_api {
 
 using Call = mesos::v1::agent::Call;
 
-class Exchange {
+class Exchange : public Context {
  public:
-  Exchange(agent::Agent& agent_, const Call& call_, const Media& media_, http::Request& request_,
-           http::ResponseWriter& writer_)
-      : agent(agent_), call(call_), media(media_), request(request_), writer(writer_) {}
+  Exchange(const Context& context, const Call& call_, const Media& media_)
+      : Context(context), call(call_), media(media_) {}
 
-  agent::Agent& agent;
   const Call& call;
   const Media media;
-  http::Request& request;
-  http::ResponseWriter& writer;
 
   // Of a streaming request: what was read of its body beyond the first record.
   std::string body_read_ahead;
@@ -34,8 +28,11 @@ class Exchange {
   // A response without a message: 200, 202.
   base::Task<void> reply(int status);
 
+  // 200 for success, else what fits the error.
+  base::Task<void> reply(const base::Status& status);
+
   // A response as it is: mostly an error.
-  base::Task<void> reply(http::Response response);
+  using Context::reply;
 };
 
 }  // namespace operator_api

@@ -1,6 +1,7 @@
 // What the agent tells of itself.
 
 #include "agent/metrics.h"
+#include "agent/state.h"
 #include "agent/version.h"
 #include "operator_api/handlers.h"
 
@@ -39,10 +40,10 @@ Task<void> get_metrics(Exchange& exchange) {
   Response response;
   response.set_type(Response::GET_METRICS);
   auto* metrics = response.mutable_get_metrics();
-  for (const auto& [name, value] : agent::collect_metrics(exchange.agent)) {
-    auto* metric = metrics->add_metrics();
-    metric->set_name(std::string(name));
-    metric->set_value(value);
+  for (const auto& metric : agent::collect_metrics(exchange.agent)) {
+    auto* entry = metrics->add_metrics();
+    entry->set_name(std::string(metric.name));
+    entry->set_value(metric.value);
   }
   co_await exchange.reply(response);
 }
@@ -61,19 +62,33 @@ Task<void> set_logging_level(Exchange& exchange) {
   co_await exchange.reply(200);
 }
 
-// Containers that are still launching or being destroyed are shown as well, with what is known of
-// them.
+// Executors' containers are always shown. All others are by their depth only: a nested container
+// wants show_nested, wherever it is, and a root that is no executor's show_standalone. Containers
+// that are still launching or being destroyed are shown as well, with what is known of them.
 Task<void> get_containers(Exchange& exchange) {
   const auto& wanted = exchange.call.get_containers();
   Response response;
   response.set_type(Response::GET_CONTAINERS);
   auto* list = response.mutable_get_containers();
+  std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [id, container] : exchange.agent.containers.containers()) {
-    if (!(id.has_parent() ? wanted.show_nested() : wanted.show_standalone())) continue;
+    agent::ExecutorOf owner;
+    if (!id.has_parent()) owner = agent::find_executor(exchange.agent.state, id);
+    if (!owner && !(id.has_parent() ? wanted.show_nested() : wanted.show_standalone())) continue;
     auto* entry = list->add_containers();
+    if (owner) {
+      *entry->mutable_framework_id() = owner.framework->info.id();
+      *entry->mutable_executor_id() = owner.executor->info.executor_id();
+      entry->set_executor_name(owner.executor->info.name());
+    }
     *entry->mutable_container_id() = id.to_message();
     *entry->mutable_container_status() = container->status();
-    *entry->mutable_resource_statistics() = container->usage();
+    readers.push_back(container->usage_reader());
+  }
+  auto statistics = co_await containerizer::measure(std::move(readers));
+  for (int i = 0; i < list->containers_size(); ++i) {
+    *list->mutable_containers(i)->mutable_resource_statistics() =
+        std::move(statistics[static_cast<size_t>(i)]);
   }
   co_await exchange.reply(response);
 }

@@ -1,4 +1,4 @@
-// What calls about containers must fulfil, beyond what their messages' types say.
+// What calls must fulfil, beyond what their messages' types say.
 #pragma once
 
 #include "base/result.h"
@@ -17,5 +17,7 @@ base::Status validate_kill_container(const Call& call);
 base::Status validate_remove_container(const Call& call);
 base::Status validate_attach_container_input(const Call& call);
 base::Status validate_attach_container_output(const Call& call);
+base::Status validate_add_resource_provider_config(const Call& call);
+base::Status validate_update_resource_provider_config(const Call& call);
 
 }  // namespace operator_api

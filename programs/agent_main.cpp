@@ -6,12 +6,18 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <thread>
 
 #include "agent/agent.h"
+#include "agent/agent_info.h"
 #include "agent/flags.h"
 #include "agent/logging.h"
 #include "agent/resources.h"
@@ -21,9 +27,11 @@
 #include "base/scope.h"
 #include "base/stream.h"
 #include "base/strings.h"
+#include "base/worker.h"
 #include "http/server.h"
 #include "isolators/registry.h"
 #include "operator_api/router.h"
+#include "operator_api/routes.h"
 
 namespace {
 
@@ -33,6 +41,10 @@ using base::Status;
 using base::Task;
 
 constexpr int kBacklog = 1024;
+
+// For the runtime directory's lock and for the port, while a killed agent's last traces go.
+constexpr std::chrono::seconds kLockPatience{5};
+constexpr std::chrono::seconds kPortPatience{2};
 
 // --- Setting up ---
 
@@ -57,6 +69,7 @@ Result<containerizer::Services> make_services(const agent::Flags& flags) {
   options.runtime_dir = flags.runtime_dir;
   options.launcher_dir = *flags.launcher_dir;
   options.switch_user = flags.switch_user;
+  options.destroy_timeout = flags.cgroups_destroy_timeout;
   options.cpu_limits_enforced = flags.cgroups_enable_cfs;
   options.heartbeat_interval = flags.http_heartbeat_interval;
   options.replay_size = flags.io_switchboard_replay_size;
@@ -97,14 +110,84 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Two agents on one directory would take each other's containers for their own.
+// Clients must not take all descriptors, however many are `wanted`: containers would end without
+// being cleaned up. One that is attached costs two.
+http::Limits connection_limits(size_t wanted) {
+  http::Limits limits{.connections = wanted};
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+    limits.connections = std::min<size_t>(limits.connections, descriptors.rlim_cur / 4);
+  }
+  return limits;
+}
+
+// flock(2), but not for longer than kLockPatience.
+bool wait_for_lock(int fd) {
+  struct sigaction interrupt{};
+  interrupt.sa_handler = [](int) {};  // without SA_RESTART: the call ends with EINTR
+  struct sigaction before{};
+  sigaction(SIGALRM, &interrupt, &before);
+  // Again and again, in case the first comes before the call has begun.
+  itimerval timer{.it_interval = {.tv_sec = 1, .tv_usec = 0},
+                  .it_value = {.tv_sec = kLockPatience.count(), .tv_usec = 0}};
+  setitimer(ITIMER_REAL, &timer, nullptr);
+  const bool locked = flock(fd, LOCK_EX) == 0;
+  const int code = errno;
+  timer = {};
+  setitimer(ITIMER_REAL, &timer, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
+  errno = code;
+  return locked;
+}
+
+// Two agents on one directory would take each other's containers for their own. But who has it may
+// be a process that an agent was just starting when it was killed, which shares its descriptors
+// until it has executed its program: that one is waited for, and then is where recovery finds it.
 Result<base::Fd> lock_runtime_dir(const std::string& runtime_dir) {
   const std::string path = base::join_path(runtime_dir, "lock");
   base::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return base::fail_errno(concat("open '", path, "'"));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
-  if (errno != EWOULDBLOCK) return base::fail_errno(concat("flock '", path, "'"));
+  if (errno == EWOULDBLOCK && wait_for_lock(fd.get())) return fd;
+  if (errno != EINTR) return base::fail_errno(concat("flock '", path, "'"));
   return base::fail(concat("--runtime_dir: another agent is using '", runtime_dir, "'"));
+}
+
+// Of a killed agent, what it was just starting has its listening socket too, for a moment longer
+// than the lock. Nothing tells when a port is free, so it is tried again.
+Result<base::Fd> listen_tcp(const std::string& ip, uint16_t port) {
+  const auto deadline = std::chrono::steady_clock::now() + kPortPatience;
+  while (true) {
+    auto listener = base::listen_tcp(ip, port, kBacklog);
+    if (listener || listener.error().code != EADDRINUSE) return listener;
+    if (std::chrono::steady_clock::now() > deadline) return listener;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+// The configurations that are there must be good; none is started yet.
+Status check_resource_providers(const agent::Agent& agent) {
+  if (!agent.resource_provider_configs) return {};
+  auto configs = agent.resource_provider_configs->load();
+  if (!configs) {
+    return base::fail(concat("--resource_provider_config_dir: ", configs.error().message));
+  }
+  for (const auto& info : *configs) {
+    LOG(ERROR) << "The resource provider with type '" << info.type() << "' and name '"
+               << info.name() << "' is not started: this agent runs no resource providers yet";
+  }
+  return {};
+}
+
+// A rule with a misspelt path protects nothing.
+void warn_of_rules(const agent::Flags& flags) {
+  if (!flags.firewall_rules) return;
+  for (const std::string& path : flags.firewall_rules->disabled_paths) {
+    const auto* route = operator_api::find_route(path);
+    if (route == nullptr || !operator_api::is_disabled(*route, *flags.firewall_rules)) {
+      LOG(WARNING) << "--firewall_rules: there is no endpoint '" << path << "'";
+    }
+  }
 }
 
 // --- Running ---
@@ -118,14 +201,17 @@ Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
 Status serve(agent::Agent& agent, base::EventLoop& loop) {
   const std::string ip = agent.flags.ip.value_or("0.0.0.0");
-  TRY(base::Fd listener, base::listen_tcp(ip, agent.flags.port, kBacklog));
+  TRY(base::Fd listener, listen_tcp(ip, agent.flags.port));
+  agent.info.set_port(base::local_port(listener.get()).value_or(agent.flags.port));
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
-  LOG(INFO) << "Serving on " << ip << ":" << base::local_port(listener.get()).value_or(0)
-            << " with " << agent.containers.containers().size() << " recovered containers";
+  LOG(INFO) << "Serving on " << ip << ":" << agent.info.port() << " with "
+            << agent.containers.containers().size() << " recovered containers";
 
-  http::Server server(operator_api::make_handler(agent));
+  warn_of_rules(agent.flags);
+  http::Server server(operator_api::make_handler(agent),
+                      connection_limits(agent.flags.max_connections));
   base::Scope scope;  // last: its connections end before what they use
   if (agent.flags.recover == "cleanup") {
     scope.spawn(clean_up(agent, loop));
@@ -157,8 +243,13 @@ Status run(agent::Flags flags) {
   TRY(base::Fd lock, lock_runtime_dir(flags.runtime_dir));
   TRY(auto resources, agent::load_resources(flags));
   base::EventLoop loop;
+  base::prepare_workers();
   TRY(auto services, make_services(flags));
-  agent::Agent agent(std::move(flags), std::move(resources), std::move(services));
+  const std::string ip = agent::advertised_ip(flags);
+  TRY(auto info, agent::make_agent_info(flags, resources, ip));
+  agent::Agent agent(std::move(flags), std::move(info), std::move(services));
+  agent.ip = ip;
+  TRY_VOID(check_resource_providers(agent));
   return serve(agent, loop);
 }
 

@@ -36,8 +36,10 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   // A sandbox file that has reached the limit is like a full disk, no reason to die.
   signal(SIGXFSZ, SIG_IGN);
-  // If it fails, the container's end may have overtaken this process; the agent has written it too.
-  [[maybe_unused]] const auto written = ioswitchboard::write_pid_file(options->directory, getpid());
+  // The agent writes it too, unless it was killed before it could. If even the directory is gone,
+  // so is the container, and nobody would ever end this process. A full disk is no such sign.
+  const auto written = ioswitchboard::write_pid_file(options->directory, getpid());
+  if (!written && written.error().kind == base::ErrorKind::kNotFound) return EXIT_FAILURE;
   // Keeps no file system busy.
   if (chdir("/") < 0) return EXIT_FAILURE;
 

@@ -52,8 +52,10 @@ class MessageWriter {
         std::ranges::find(options_.with_empty_lists, type) != options_.with_empty_lists.end();
     out_->push_back('{');
     bool first = true;
+    const auto sorted = options_.sorted ? sorted_fields(type) : Fields();
     for (int i = 0; i < type->field_count(); ++i) {
-      const FieldDescriptor* field = type->field(i);
+      const FieldDescriptor* field =
+          options_.sorted ? sorted[static_cast<size_t>(i)] : type->field(i);
       if (!is_written(message, field, empty_lists)) continue;
       if (!std::exchange(first, false)) out_->push_back(',');
       out_->append("\"").append(field->name()).append("\":");
@@ -70,6 +72,15 @@ class MessageWriter {
 
  private:
   static constexpr int kSingular = -1;
+
+  using Fields = std::vector<const FieldDescriptor*>;
+
+  static Fields sorted_fields(const Descriptor* type) {
+    Fields fields;
+    for (int i = 0; i < type->field_count(); ++i) fields.push_back(type->field(i));
+    std::ranges::sort(fields, {}, &FieldDescriptor::name);
+    return fields;
+  }
 
   static bool is_written(const Message& message, const FieldDescriptor* field, bool empty_lists) {
     const Reflection* reflection = message.GetReflection();

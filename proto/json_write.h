@@ -14,6 +14,9 @@ struct JsonWriteOptions {
   // Messages of these types show their empty lists as [], everywhere in the output. Mesos does so
   // for the lists that it writes by hand, and leaves all other empty lists out.
   std::span<const google::protobuf::Descriptor* const> with_empty_lists;
+
+  // Fields in the order of their names, as Mesos's older endpoints have them.
+  bool sorted = false;
 };
 
 // Appends message to *out. Written are the fields that are set, lists and maps that are not empty,

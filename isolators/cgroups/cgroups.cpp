@@ -38,12 +38,22 @@ const CgroupsIsolator::Owner* CgroupsIsolator::nearest_owner(ContainerId id) con
 }
 
 Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConfig& config,
-                                      LaunchSpec*) {
-  if (!owns_groups(id, config)) co_return {};
+                                      LaunchSpec* spec) {
+  if (owns_groups(id, config)) CO_TRY_VOID(make_groups(id, config));
+  const Owner* owner = nearest_owner(id);
+  if (owner == nullptr) co_return base::fail(concat("No cgroup is known for ", id.to_string()));
+  for (const auto& subsystem : subsystems_) {
+    CO_TRY(base::Fd entrance, subsystem->hierarchy().open_entrance(owner->group));
+    spec->groups.push_back(std::move(entrance));
+  }
+  co_return {};
+}
+
+Status CgroupsIsolator::make_groups(const ContainerId& id, const ContainerConfig& config) {
   Owner owner{config, id.to_path(kNestingSeparator)};
   const Owner& known = owners_.insert_or_assign(id, std::move(owner)).first->second;
   for (const auto& subsystem : subsystems_) {
-    CO_TRY_VOID(subsystem->hierarchy().create(known.group));
+    TRY_VOID(subsystem->hierarchy().create(known.group));
     subsystem->start_counting(known.group);
     if (!config.has_user()) continue;
     // The container's user may divide its own group further.
@@ -51,7 +61,7 @@ Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConf
       const std::string directory =
           base::join_path(subsystem->hierarchy().directory(), known.group);
       if (chown(directory.c_str(), user->pw_uid, user->pw_gid) < 0) {
-        co_return base::fail_errno(concat("chown '", directory, "'"));
+        return base::fail_errno(concat("chown '", directory, "'"));
       }
     }
   }
@@ -63,17 +73,15 @@ Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConf
     failures += concat("Failed to update subsystem '", subsystem->controller(),
                        "': ", updated.error().message);
   }
-  if (!failures.empty()) co_return base::fail("Failed to update subsystems: " + failures);
-  co_return {};
+  if (!failures.empty()) return base::fail("Failed to update subsystems: " + failures);
+  return {};
 }
 
 Task<Status> CgroupsIsolator::isolate(const ContainerId& id, pid_t pid) {
-  const Owner* owner = nearest_owner(id);
-  if (owner == nullptr) co_return base::fail(concat("No cgroup is known for ", id.to_string()));
-  const bool own = owners_.contains(id);
+  const auto own = owners_.find(id);
+  if (own == owners_.end()) co_return {};
   for (const auto& subsystem : subsystems_) {
-    if (own) CO_TRY_VOID(subsystem->isolate(id, owner->config, pid));
-    CO_TRY_VOID(subsystem->hierarchy().attach(owner->group, pid));
+    CO_TRY_VOID(subsystem->isolate(id, own->second.config, pid));
   }
   co_return {};
 }
@@ -98,21 +106,30 @@ std::optional<Limitation> CgroupsIsolator::limitation_at_end(const ContainerId& 
   return std::nullopt;
 }
 
-void CgroupsIsolator::usage(const ContainerId& id, mesos::v1::ResourceStatistics* statistics) {
+UsageReader CgroupsIsolator::usage_reader(const ContainerId& id) {
   auto at = owners_.find(id);
-  if (at == owners_.end()) return;
-  for (const auto& subsystem : subsystems_) subsystem->usage(at->second.group, statistics);
+  if (at == owners_.end()) return nullptr;
+  std::vector<UsageReader> readers;
+  for (const auto& subsystem : subsystems_) {
+    if (auto reader = subsystem->usage_reader(at->second.group)) readers.push_back(reader);
+  }
+  return [readers = std::move(readers)](mesos::v1::ResourceStatistics* statistics) {
+    for (const auto& reader : readers) reader(statistics);
+  };
 }
 
 Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {
   auto at = owners_.find(id);
   if (at == owners_.end()) co_return {};
+  // Goes on after a failure, so that as much as possible goes.
+  Status result;
   for (const auto& subsystem : subsystems_) {
     subsystem->stop_counting(at->second.group);
-    CO_TRY_VOID(subsystem->hierarchy().remove(at->second.group));
+    auto removed = subsystem->hierarchy().remove(at->second.group);
+    if (!removed && result) result = std::move(removed);
   }
-  owners_.erase(at);
-  co_return {};
+  if (result) owners_.erase(at);
+  co_return result;
 }
 
 Status CgroupsIsolator::recover(const ContainerId& id, const ContainerConfig& config) {

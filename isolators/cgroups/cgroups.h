@@ -22,7 +22,7 @@ class CgroupsIsolator final : public Isolator {
   base::Task<base::Status> isolate(const ContainerId& id, pid_t pid) override;
   std::optional<base::Task<Limitation>> watch(const ContainerId& id) override;
   std::optional<Limitation> limitation_at_end(const ContainerId& id) override;
-  void usage(const ContainerId& id, mesos::v1::ResourceStatistics* statistics) override;
+  UsageReader usage_reader(const ContainerId& id) override;
   base::Task<base::Status> cleanup(const ContainerId& id) override;
   base::Status recover(const ContainerId& id, const ContainerConfig& config) override;
 
@@ -35,6 +35,7 @@ class CgroupsIsolator final : public Isolator {
   // Whether the container has groups of its own; otherwise it lives in its nearest ancestor's.
   static bool owns_groups(const ContainerId& id, const ContainerConfig& config);
   const Owner* nearest_owner(ContainerId id) const;
+  base::Status make_groups(const ContainerId& id, const ContainerConfig& config);
 
   std::vector<std::unique_ptr<Subsystem>> subsystems_;
   std::map<ContainerId, Owner> owners_;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "isolators/cgroups/flat_keyed.h"
 #include "isolators/resources.h"
 
 namespace isolators {
@@ -27,6 +28,29 @@ int64_t whole_part(double value) {
   return value > 0 ? static_cast<int64_t>(std::min(value, kMost)) : 0;
 }
 
+void read_throttling(std::string_view stat, mesos::v1::ResourceStatistics* statistics) {
+  for_each_key(stat, [&](std::string_view name, uint64_t value) {
+    if (name == "nr_periods") statistics->set_cpus_nr_periods(static_cast<uint32_t>(value));
+    if (name == "nr_throttled") statistics->set_cpus_nr_throttled(static_cast<uint32_t>(value));
+    if (name == "throttled_time") {
+      statistics->set_cpus_throttled_time_secs(static_cast<double>(value) / 1e9);
+    }
+  });
+}
+
+void read_times(std::string_view stat, mesos::v1::ResourceStatistics* statistics) {
+  static const auto ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+  for_each_key(stat, [&](std::string_view name, uint64_t ticks) {
+    const double seconds = static_cast<double>(ticks) / ticks_per_second;
+    if (name == "user") statistics->set_cpus_user_time_secs(seconds);
+    if (name == "system") statistics->set_cpus_system_time_secs(seconds);
+  });
+}
+
+uint32_t count_lines(const base::Result<std::string>& text) {
+  return text ? static_cast<uint32_t>(base::split(*text, '\n').size()) : 0;
+}
+
 }  // namespace
 
 Status CpuSubsystem::update(const std::string& group, const ContainerConfig& config) {
@@ -46,44 +70,24 @@ Status CpuSubsystem::update(const std::string& group, const ContainerConfig& con
   return hierarchy().write(group, "cpu.cfs_quota_us", concat(quota));
 }
 
-void CpuSubsystem::usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) {
-  if (!enable_cfs_) return;
-  auto stat = hierarchy().read(group, "cpu.stat");
-  if (!stat) return;
-  for (std::string_view line : base::split(*stat, '\n')) {
-    const size_t blank = line.find(' ');
-    if (blank == std::string_view::npos) continue;
-    const auto value = base::parse_number<uint64_t>(line.substr(blank + 1));
-    if (!value) continue;
-    const std::string_view name = line.substr(0, blank);
-    if (name == "nr_periods") statistics->set_cpus_nr_periods(static_cast<uint32_t>(*value));
-    if (name == "nr_throttled") statistics->set_cpus_nr_throttled(static_cast<uint32_t>(*value));
-    if (name == "throttled_time") {
-      statistics->set_cpus_throttled_time_secs(static_cast<double>(*value) / 1e9);
-    }
-  }
+UsageReader CpuSubsystem::usage_reader(const std::string& group) {
+  if (!enable_cfs_) return nullptr;
+  return [hierarchy = shared_hierarchy(), group](mesos::v1::ResourceStatistics* statistics) {
+    auto stat = hierarchy->read(group, "cpu.stat");
+    if (stat) read_throttling(*stat, statistics);
+  };
 }
 
-void CpuacctSubsystem::usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) {
-  static const auto ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
-  if (auto stat = hierarchy().read(group, "cpuacct.stat")) {
-    for (std::string_view line : base::split(*stat, '\n')) {
-      const size_t blank = line.find(' ');
-      if (blank == std::string_view::npos) continue;
-      const auto ticks = base::parse_number<uint64_t>(line.substr(blank + 1));
-      if (!ticks) continue;
-      const double seconds = static_cast<double>(*ticks) / ticks_per_second;
-      if (line.substr(0, blank) == "user") statistics->set_cpus_user_time_secs(seconds);
-      if (line.substr(0, blank) == "system") statistics->set_cpus_system_time_secs(seconds);
-    }
-  }
-  if (!count_processes_) return;
-  auto count_lines = [&](const char* file) -> uint32_t {
-    auto text = hierarchy().read(group, file);
-    return text ? static_cast<uint32_t>(base::split(*text, '\n').size()) : 0;
+UsageReader CpuacctSubsystem::usage_reader(const std::string& group) {
+  return [hierarchy = shared_hierarchy(), count_processes = count_processes_,
+          group](mesos::v1::ResourceStatistics* statistics) {
+    auto directory = hierarchy->open_group(group);
+    if (!directory) return;
+    if (auto stat = directory->read("cpuacct.stat")) read_times(*stat, statistics);
+    if (!count_processes) return;
+    statistics->set_processes(count_lines(directory->read("cgroup.procs")));
+    statistics->set_threads(count_lines(directory->read("tasks")));
   };
-  statistics->set_processes(count_lines("cgroup.procs"));
-  statistics->set_threads(count_lines("tasks"));
 }
 
 }  // namespace isolators

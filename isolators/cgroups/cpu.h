@@ -12,7 +12,7 @@ class CpuSubsystem final : public Subsystem {
       : Subsystem(std::move(hierarchy)), enable_cfs_(enable_cfs) {}
 
   base::Status update(const std::string& group, const ContainerConfig& config) override;
-  void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
+  UsageReader usage_reader(const std::string& group) override;
 
  private:
   const bool enable_cfs_;
@@ -24,7 +24,7 @@ class CpuacctSubsystem final : public Subsystem {
   CpuacctSubsystem(base::CgroupHierarchy hierarchy, bool count_processes)
       : Subsystem(std::move(hierarchy)), count_processes_(count_processes) {}
 
-  void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
+  UsageReader usage_reader(const std::string& group) override;
 
  private:
   const bool count_processes_;

@@ -11,12 +11,14 @@
 #include "base/fd_watch.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "isolators/cgroups/flat_keyed.h"
 #include "isolators/resources.h"
 
 namespace isolators {
 
 using base::concat;
 using base::Status;
+using mesos::v1::ResourceStatistics;
 
 namespace {
 
@@ -51,15 +53,43 @@ uint64_t total_memory() {
 
 // How often the OOM killer has killed in the group.
 uint64_t oom_kills(const base::CgroupHierarchy& hierarchy, const std::string& group) {
+  uint64_t kills = 0;
   auto text = hierarchy.read(group, "memory.oom_control");
-  if (!text) return 0;
-  constexpr std::string_view kName = "oom_kill ";
-  for (std::string_view line : base::split(*text, '\n')) {
-    if (line.starts_with(kName)) {
-      return base::parse_number<uint64_t>(line.substr(kName.size())).value_or(0);
+  if (!text) return kills;
+  for_each_key(*text, [&](std::string_view key, uint64_t number) {
+    if (key == "oom_kill") kills = number;
+  });
+  return kills;
+}
+
+constexpr struct {
+  const char* file;
+  void (ResourceStatistics::*set)(uint64_t);
+} kAmounts[] = {
+    {"memory.usage_in_bytes", &ResourceStatistics::set_mem_total_bytes},
+    {"memory.memsw.usage_in_bytes", &ResourceStatistics::set_mem_total_memsw_bytes},
+    {"memory.kmem.usage_in_bytes", &ResourceStatistics::set_mem_kmem_usage_bytes},
+    {"memory.kmem.tcp.usage_in_bytes", &ResourceStatistics::set_mem_kmem_tcp_usage_bytes},
+};
+
+// Two fields tell of the same thing: the second is the old name.
+void read_stat(std::string_view stat, ResourceStatistics* statistics) {
+  for_each_key(stat, [&](std::string_view key, uint64_t bytes) {
+    if (!key.starts_with("total_")) return;
+    if (key == "total_cache") {
+      statistics->set_mem_file_bytes(bytes);
+      statistics->set_mem_cache_bytes(bytes);
+    } else if (key == "total_rss") {
+      statistics->set_mem_anon_bytes(bytes);
+      statistics->set_mem_rss_bytes(bytes);
+    } else if (key == "total_mapped_file") {
+      statistics->set_mem_mapped_file_bytes(bytes);
+    } else if (key == "total_swap") {
+      statistics->set_mem_swap_bytes(bytes);
+    } else if (key == "total_unevictable") {
+      statistics->set_mem_unevictable_bytes(bytes);
     }
-  }
-  return 0;
+  });
 }
 
 }  // namespace
@@ -73,7 +103,7 @@ Status MemorySubsystem::update(const std::string& group, const ContainerConfig& 
 }
 
 void MemorySubsystem::start_counting(const std::string& group) {
-  pressure_.insert_or_assign(group, PressureCounters(hierarchy(), group));
+  pressure_.insert_or_assign(group, std::make_shared<PressureCounters>(hierarchy(), group));
 }
 
 void MemorySubsystem::stop_counting(const std::string& group) { pressure_.erase(group); }
@@ -87,43 +117,19 @@ Status MemorySubsystem::isolate(const ContainerId& id, const ContainerConfig& co
   return base::write_file(concat("/proc/", pid, "/oom_score_adj"), concat(adjustment));
 }
 
-void MemorySubsystem::usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) {
-  const auto number = [&](const char* file) { return hierarchy().read_number(group, file); };
-  if (auto value = number("memory.usage_in_bytes")) statistics->set_mem_total_bytes(*value);
-  if (auto value = number("memory.memsw.usage_in_bytes")) {
-    statistics->set_mem_total_memsw_bytes(*value);
-  }
-  if (auto value = number("memory.kmem.usage_in_bytes")) {
-    statistics->set_mem_kmem_usage_bytes(*value);
-  }
-  if (auto value = number("memory.kmem.tcp.usage_in_bytes")) {
-    statistics->set_mem_kmem_tcp_usage_bytes(*value);
-  }
-  if (auto counters = pressure_.find(group); counters != pressure_.end()) {
-    counters->second.read(statistics);
-  }
-  auto stat = hierarchy().read(group, "memory.stat");
-  if (!stat) return;
-  for (std::string_view line : base::split(*stat, '\n')) {
-    const size_t blank = line.find(' ');
-    if (blank == std::string_view::npos) continue;
-    const auto value = base::parse_number<uint64_t>(line.substr(blank + 1));
-    if (!value) continue;
-    const std::string_view name = line.substr(0, blank);
-    if (name == "total_cache") {
-      statistics->set_mem_file_bytes(*value);
-      statistics->set_mem_cache_bytes(*value);
-    } else if (name == "total_rss") {
-      statistics->set_mem_anon_bytes(*value);
-      statistics->set_mem_rss_bytes(*value);
-    } else if (name == "total_mapped_file") {
-      statistics->set_mem_mapped_file_bytes(*value);
-    } else if (name == "total_swap") {
-      statistics->set_mem_swap_bytes(*value);
-    } else if (name == "total_unevictable") {
-      statistics->set_mem_unevictable_bytes(*value);
+UsageReader MemorySubsystem::usage_reader(const std::string& group) {
+  const auto counters = pressure_.find(group);
+  return [hierarchy = shared_hierarchy(), group,
+          pressure = counters == pressure_.end() ? nullptr : counters->second](
+             ResourceStatistics* statistics) {
+    if (pressure != nullptr) pressure->read(statistics);
+    const auto directory = hierarchy->open_group(group);
+    if (!directory) return;
+    for (const auto& [file, set] : kAmounts) {
+      if (auto value = directory->read_number(file)) (statistics->*set)(*value);
     }
-  }
+    if (auto stat = directory->read("memory.stat")) read_stat(*stat, statistics);
+  };
 }
 
 std::optional<base::Task<Limitation>> MemorySubsystem::watch(const std::string& group) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "isolators/cgroups/memory_pressure.h"
@@ -19,7 +20,7 @@ class MemorySubsystem final : public Subsystem {
   void start_counting(const std::string& group) override;
   void stop_counting(const std::string& group) override;
   base::Status isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid) override;
-  void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics) override;
+  UsageReader usage_reader(const std::string& group) override;
   std::optional<base::Task<Limitation>> watch(const std::string& group) override;
   std::optional<Limitation> limitation_at_end(const std::string& group) override;
 
@@ -28,7 +29,7 @@ class MemorySubsystem final : public Subsystem {
   Limitation describe_oom(const std::string& group);
 
   const bool limit_swap_;
-  std::map<std::string, PressureCounters> pressure_;  // by group
+  std::map<std::string, std::shared_ptr<PressureCounters>> pressure_;  // by group
 };
 
 }  // namespace isolators

@@ -42,8 +42,8 @@ void PressureCounters::read(ResourceStatistics* statistics) {
     Level& level = levels_[i];
     if (!level.events) continue;
     uint64_t more = 0;
-    if (::read(level.events.get(), &more, sizeof(more)) == sizeof(more)) level.count += more;
-    (statistics->*kLevels[i].set)(level.count);
+    if (::read(level.events.get(), &more, sizeof(more)) != sizeof(more)) more = 0;
+    (statistics->*kLevels[i].set)(level.count.fetch_add(more) + more);
   }
 }
 

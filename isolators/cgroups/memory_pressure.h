@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -18,13 +19,13 @@ class PressureCounters {
   // Starts counting in `group`. Levels that the kernel does not report are left out.
   PressureCounters(const base::CgroupHierarchy& memory, const std::string& group);
 
-  // Adds the counts since the start.
+  // Adds the counts since the start. On any thread.
   void read(mesos::v1::ResourceStatistics* statistics);
 
  private:
   struct Level {
     base::Fd events;
-    uint64_t count = 0;
+    std::atomic<uint64_t> count = 0;
   };
 
   std::array<Level, 3> levels_;  // low, medium, critical

@@ -10,7 +10,7 @@ void Subsystem::stop_counting(const std::string&) {}
 
 base::Status Subsystem::isolate(const ContainerId&, const ContainerConfig&, pid_t) { return {}; }
 
-void Subsystem::usage(const std::string&, mesos::v1::ResourceStatistics*) {}
+UsageReader Subsystem::usage_reader(const std::string&) { return nullptr; }
 
 std::optional<base::Task<Limitation>> Subsystem::watch(const std::string&) { return std::nullopt; }
 

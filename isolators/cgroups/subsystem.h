@@ -1,6 +1,7 @@
 // One cgroup v1 controller as the cgroups isolator uses it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -11,11 +12,12 @@ namespace isolators {
 
 class Subsystem {
  public:
-  explicit Subsystem(base::CgroupHierarchy hierarchy) : hierarchy_(std::move(hierarchy)) {}
+  explicit Subsystem(base::CgroupHierarchy hierarchy)
+      : hierarchy_(std::make_shared<const base::CgroupHierarchy>(std::move(hierarchy))) {}
   virtual ~Subsystem() = default;
 
-  const base::CgroupHierarchy& hierarchy() const { return hierarchy_; }
-  const std::string& controller() const { return hierarchy_.controller(); }
+  const base::CgroupHierarchy& hierarchy() const { return *hierarchy_; }
+  const std::string& controller() const { return hierarchy_->controller(); }
 
   // Writes the limits that the request asks for into the group.
   virtual base::Status update(const std::string& group, const ContainerConfig& config);
@@ -29,14 +31,18 @@ class Subsystem {
   // The process is about to run in the group.
   virtual base::Status isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid);
 
-  virtual void usage(const std::string& group, mesos::v1::ResourceStatistics* statistics);
-
   // See Isolator.
+  virtual UsageReader usage_reader(const std::string& group);
+
   virtual std::optional<base::Task<Limitation>> watch(const std::string& group);
   virtual std::optional<Limitation> limitation_at_end(const std::string& group);
 
+ protected:
+  // For what may outlive the subsystem.
+  std::shared_ptr<const base::CgroupHierarchy> shared_hierarchy() const { return hierarchy_; }
+
  private:
-  base::CgroupHierarchy hierarchy_;
+  const std::shared_ptr<const base::CgroupHierarchy> hierarchy_;
 };
 
 }  // namespace isolators

@@ -88,9 +88,13 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_FALSE(flags.disallow_sharing_agent_pid_namespace);
   EXPECT_EQ(flags.executor_environment_variables, std::nullopt);
   EXPECT_EQ(flags.external_log_file, std::nullopt);
+  EXPECT_FALSE(flags.firewall_rules.has_value());
+  EXPECT_EQ(flags.gc_delay, 24h * 7);
+  EXPECT_EQ(flags.gc_disk_headroom, 0.1);
   EXPECT_FALSE(flags.gc_non_executor_container_sandboxes);
   EXPECT_FALSE(flags.help);
   EXPECT_EQ(flags.hostname, std::nullopt);
+  EXPECT_TRUE(flags.hostname_lookup);
   EXPECT_EQ(flags.http_heartbeat_interval, 30s);
   EXPECT_FALSE(flags.io_switchboard_all_containers);
   EXPECT_EQ(flags.io_switchboard_replay_size, 0_B);
@@ -101,9 +105,12 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_EQ(flags.log_dir, std::nullopt);
   EXPECT_EQ(flags.logbufsecs, 0u);
   EXPECT_EQ(flags.logging_level, "INFO");
+  EXPECT_EQ(flags.max_connections, 8192U);
+  EXPECT_EQ(flags.max_request_size, 64_MB);
   EXPECT_EQ(flags.port, 5051);
   EXPECT_FALSE(flags.quiet);
   EXPECT_EQ(flags.recover, "reconnect");
+  EXPECT_EQ(flags.resource_provider_config_dir, std::nullopt);
   EXPECT_EQ(flags.resources, std::nullopt);
   EXPECT_TRUE(flags.runtime_dir == "/var/run/mesos" || flags.runtime_dir == "/tmp/mesos/runtime");
   EXPECT_EQ(flags.sandbox_directory, "/mnt/mesos/sandbox");
@@ -331,7 +338,8 @@ TEST(Flags, help_tells_every_flag_with_its_default) {
 // What an Apache Mesos agent that was started with these flags answered to GET_FLAGS, for the
 // flags that we have.
 TEST(Flags, print_as_apache_mesos_prints_them) {
-  Flags flags = loaded({"--attributes=rack:abc;zone:1", "--cgroups_root=t5051", "--ip=127.0.0.1",
+  Flags flags = loaded({"--attributes=rack:abc;zone:1", "--cgroups_root=t5051",
+                        "--no-hostname_lookup", "--ip=127.0.0.1",
                         "--isolation=cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux",
                         "--launcher=linux", "--resources=cpus:2;mem:1024;disk:1024;ports:[1-2]",
                         "--runtime_dir=/scratch/run"});
@@ -344,15 +352,16 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
           Pair("cgroups_destroy_timeout", "1mins"), Pair("cgroups_enable_cfs", "false"),
           Pair("cgroups_hierarchy", "/sys/fs/cgroup"), Pair("cgroups_limit_swap", "false"),
           Pair("cgroups_root", "t5051"), Pair("containerizers", "mesos"), Pair("default_role", "*"),
-          Pair("disallow_sharing_agent_pid_namespace", "false"),
-          Pair("gc_non_executor_container_sandboxes", "false"), Pair("help", "false"),
+          Pair("disallow_sharing_agent_pid_namespace", "false"), Pair("gc_delay", "1weeks"),
+          Pair("gc_disk_headroom", "0.1"), Pair("gc_non_executor_container_sandboxes", "false"),
+          Pair("help", "false"), Pair("hostname_lookup", "false"),
           Pair("http_heartbeat_interval", "30secs"), Pair("io_switchboard_all_containers", "false"),
           Pair("io_switchboard_replay_size", "0B"), Pair("ip", "127.0.0.1"),
           Pair("isolation", "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux"),
           Pair("launcher", "linux"), Pair("launcher_dir", "/usr/libexec/mesos"),
-          Pair("logbufsecs", "0"), Pair("logging_level", "INFO"), Pair("port", "5051"),
-          Pair("quiet", "false"), Pair("recover", "reconnect"),
-          Pair("resources", "cpus:2;mem:1024;disk:1024;ports:[1-2]"),
+          Pair("logbufsecs", "0"), Pair("logging_level", "INFO"), Pair("max_connections", "8192"),
+          Pair("max_request_size", "64MB"), Pair("port", "5051"), Pair("quiet", "false"),
+          Pair("recover", "reconnect"), Pair("resources", "cpus:2;mem:1024;disk:1024;ports:[1-2]"),
           Pair("runtime_dir", "/scratch/run"), Pair("sandbox_directory", "/mnt/mesos/sandbox"),
           Pair("strict", "true"), Pair("switch_user", "true"),
           Pair("termination_retention", "1hrs"), Pair("termination_retention_count", "1000"),
@@ -360,6 +369,26 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
   EXPECT_EQ(value_of(loaded({R"(--executor_environment_variables={ "b":"/","a":"\"" })"}),
                      "executor_environment_variables"),
             R"({"a":"\"","b":"/"})");
+}
+
+TEST(Flags, firewall_rules) {
+  const std::string rules =
+      R"({"disabled_endpoints":{"paths":["/files/browse","/slave(1)/state"]}})";
+  const Flags flags = loaded({"--firewall_rules= " + rules});
+  ASSERT_TRUE(flags.firewall_rules.has_value());
+  EXPECT_THAT(flags.firewall_rules->disabled_paths,
+              ElementsAre("/files/browse", "/slave(1)/state"));
+  EXPECT_EQ(value_of(flags, "firewall_rules"), rules);
+  EXPECT_TRUE(loaded({"--firewall_rules={}"}).firewall_rules->disabled_paths.empty());
+  for (const char* bad :
+       {"x", "[]", R"({"disabled":{}})", R"({"disabled_endpoints":[]})",
+        R"({"disabled_endpoints":{"path":[]}})", R"({"disabled_endpoints":{"paths":"/state"}})",
+        R"({"disabled_endpoints":{"paths":["state"]}})", R"({"disabled_endpoints":{"paths":[1]}})",
+        R"({"disabled_endpoints":{"paths":[""]}})"}) {
+    EXPECT_THAT(refusal(load({std::string("--firewall_rules=") + bad})),
+                HasSubstr("expected rules of the form"))
+        << bad;
+  }
 }
 
 TEST(FlagTable, every_value_reads_back) {

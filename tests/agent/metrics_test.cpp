@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/event_loop.h"
+#include "tests/agent/cluster.h"
 
 namespace {
 
@@ -21,10 +22,17 @@ std::vector<std::string> expected_names() {
       "containerizer/fetcher/task_fetches_failed",
       "containerizer/fetcher/task_fetches_succeeded",
       "containerizer/mesos/container_destroy_errors",
+      "containerizer/mesos/filesystem/containers_new_rootfs",
+      "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
+      "containerizer/mesos/provisioner/remove_container_errors",
       "gc/path_removals_failed",
       "gc/path_removals_pending",
       "gc/path_removals_succeeded",
+      "resource_provider_manager/events/disconnect",
+      "resource_provider_manager/events/subscribe",
+      "resource_provider_manager/subscribed",
       "slave/container_launch_errors",
+      "slave/executor_directory_max_allowed_age_secs",
       "slave/executors_preempted",
       "slave/executors_registering",
       "slave/executors_running",
@@ -68,24 +76,44 @@ mesos::v1::Resource scalar(const std::string& name, double value) {
   return resource;
 }
 
+mesos::v1::AgentInfo info_with(const std::vector<mesos::v1::Resource>& resources) {
+  mesos::v1::AgentInfo info;
+  info.mutable_resources()->Add(resources.begin(), resources.end());
+  return info;
+}
+
 class Metrics : public testing::Test {
  protected:
   std::map<std::string, double> collect() {
     std::map<std::string, double> values;
-    for (const auto& [name, value] : agent::collect_metrics(agent_)) values.emplace(name, value);
+    for (const auto& metric : agent::collect_metrics(agent_)) {
+      values.emplace(metric.name, metric.value);
+    }
     return values;
   }
 
   base::EventLoop loop_;
   // No container is launched here, so none needs a launcher.
-  agent::Agent agent_{agent::Flags(),
-                      {scalar("cpus", 1.5), scalar("mem", 1024), scalar("cpus", 2)},
+  static agent::Flags make_flags() {
+    agent::Flags flags;
+    flags.work_dir = "/";
+    flags.isolation = {"filesystem/linux"};
+    flags.gc_delay = std::chrono::hours(10);
+    flags.gc_disk_headroom = 0.1;
+    return flags;
+  }
+
+  agent::Agent agent_{make_flags(),
+                      info_with({scalar("cpus", 1.5), scalar("mem", 1024), scalar("cpus", 2)}),
                       containerizer::Services{{}, containerizer::RuntimePaths("/nowhere"), {}, {}}};
 };
 
 TEST_F(Metrics, NamesAreThoseOfMesos) {
   std::vector<std::string> names;
-  for (const auto& [name, value] : agent::collect_metrics(agent_)) names.emplace_back(name);
+  for (const auto& metric : agent::collect_metrics(agent_)) {
+    names.emplace_back(metric.name);
+    EXPECT_TRUE(metric.help.ends_with('.')) << metric.name;
+  }
   EXPECT_EQ(expected_names(), names);
 }
 
@@ -102,6 +130,49 @@ TEST_F(Metrics, Values) {
   EXPECT_EQ(static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN)), values["system/cpus_total"]);
   EXPECT_GT(values["system/mem_total_bytes"], values["system/mem_free_bytes"]);
   EXPECT_GE(values["slave/uptime_secs"], 0);
+}
+
+TEST_F(Metrics, OfFrameworksExecutorsAndTasks) {
+  agent_.state = tests::make_state();
+  agent_.state.counters.tasks_lost = 7;
+  agent_.state.counters.resource_provider_subscriptions = 2;
+  auto values = collect();
+  EXPECT_EQ(1, values["slave/registered"]);
+  EXPECT_EQ(1, values["slave/frameworks_active"]);
+  EXPECT_EQ(2, values["slave/tasks_staging"]);  // pending and queued
+  EXPECT_EQ(1, values["slave/tasks_running"]);
+  EXPECT_EQ(0, values["slave/tasks_killing"]);
+  EXPECT_EQ(7, values["slave/tasks_lost"]);
+  EXPECT_EQ(1, values["slave/executors_running"]);
+  EXPECT_EQ(0, values["slave/executors_registering"]);
+  EXPECT_EQ(2, values["resource_provider_manager/events/subscribe"]);
+  EXPECT_DOUBLE_EQ(1.85, values["slave/cpus_used"]);
+  EXPECT_DOUBLE_EQ(1.85 / 3.5, values["slave/cpus_percent"]);
+  EXPECT_EQ(0, values["slave/gpus_percent"]);
+}
+
+TEST_F(Metrics, RevocableAndSharedResources) {
+  agent_.state = tests::make_state();
+  auto& executor = agent_.state.frameworks.at("framework-1").executors.at("executor-1");
+  auto& revocable = *executor.info.add_resources();
+  revocable = scalar("cpus", 0.5);
+  revocable.mutable_revocable();
+  mesos::v1::Resource shared = scalar("disk", 100);
+  shared.mutable_shared();
+  shared.mutable_disk()->mutable_persistence()->set_id("volume");
+  *executor.launched_tasks.front().add_resources() = shared;
+  *executor.queued_tasks.front().add_resources() = shared;
+  auto values = collect();
+  EXPECT_DOUBLE_EQ(1.85, values["slave/cpus_used"]);
+  EXPECT_EQ(0.5, values["slave/cpus_revocable_used"]);
+  EXPECT_EQ(100, values["slave/disk_used"]);
+}
+
+TEST_F(Metrics, AFullDiskShortensTheLivesOfSandboxes) {
+  auto values = collect();
+  const double age = values["slave/executor_directory_max_allowed_age_secs"];
+  EXPECT_GE(age, 0);
+  EXPECT_LE(age, 36000 * 0.9);
 }
 
 }  // namespace

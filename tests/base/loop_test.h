@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -56,6 +57,13 @@ class LoopTest : public testing::Test {
     main.start(ignored);
     loop_.run();
     if constexpr (!std::is_void_v<T>) return *std::move(result);
+  }
+
+  // Waits until the condition holds.
+  void await(std::function<bool()> condition) {
+    run([](std::function<bool()> holds) -> base::Task<void> {
+      while (!holds()) co_await base::sleep_for(std::chrono::milliseconds(2));
+    }(std::move(condition)));
   }
 
   // Lets the loop turn as often as it takes for whatever is due to happen.

@@ -32,6 +32,23 @@ SpawnOptions shell(std::string script, std::vector<std::pair<int, int>> fds = {}
           .fds = std::move(fds)};
 }
 
+TEST(SpareDescriptorsTest, AreWhatCanStillBeOpened) {
+  const auto before = base::spare_descriptors();
+  ASSERT_TRUE(before.has_value()) << before.error().message;
+  const Fd one(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(*before - 1, base::spare_descriptors().value());
+
+  rlimit limit{};
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+  const rlimit few{.rlim_cur = limit.rlim_cur - *before + 3, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &few));
+  EXPECT_EQ(2U, base::spare_descriptors().value());
+  const rlimit none{.rlim_cur = 1, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+  EXPECT_EQ(0U, base::spare_descriptors().value());
+  ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 class ProcessTest : public tests::LoopTest {
  protected:
   // Its raw status.
@@ -366,6 +383,15 @@ TEST_F(ProcessTest, resets_signals) {
   EXPECT_EQ(mask("SigBlk:\t"), 0u);
   // glibc itself has its children ignore the two signals that its threads use, 32 and 33.
   EXPECT_EQ(mask("SigIgn:\t").value_or(1) & ~(uint64_t{3} << 31), 0u) << status;
+}
+
+TEST_F(ProcessTest, blocks_signals_from_the_first_instruction_on) {
+  SpawnOptions options = shell("exit 3");
+  options.blocked_signals = {SIGTERM};
+  auto pid = base::spawn_process(options);
+  ASSERT_TRUE(pid.has_value());
+  ASSERT_EQ(0, kill(*pid, SIGTERM));  // a shell has not unblocked it by then, or ever
+  EXPECT_EQ(wait(pid), 3 << 8);
 }
 
 TEST_F(ProcessTest, makes_a_session) {

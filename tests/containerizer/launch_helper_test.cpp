@@ -198,7 +198,7 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
   LaunchSpec terminal = shell("exit 0");
   terminal.controlling_terminal = true;
   const struct {
-    LaunchSpec spec;
+    const LaunchSpec& spec;
     std::string error;
   } kCases[] = {
       {directory, "Failed to change to working directory '" + scratch_ / "file" + "': "},
@@ -214,6 +214,35 @@ TEST_F(LaunchHelperTest, StepsThatFail) {
   }
 }
 
+// Any file will do for an entrance.
+TEST_F(LaunchHelperTest, JoinsItsGroups) {
+  LaunchSpec spec = shell("ls /proc/self/fd");
+  for (const char* name : {"first", "second", "third"}) spec.groups.push_back(open_file(name));
+  ParkedProcess process = park(spec);
+  // They are joined before anybody knows of the process.
+  for (const char* name : {"first", "second", "third"}) EXPECT_EQ("0", content(name));
+  spec.groups.clear();
+  EXPECT_EQ(0, release(std::move(process), isolators::encode_launch_spec(spec)));
+  // None of the helper's descriptors gets to the command; 3 is the directory that ls reads.
+  EXPECT_EQ("0\n1\n2\n3\n", content("stdout"));
+}
+
+TEST_F(LaunchHelperTest, AGroupThatCannotBeJoined) {
+  LaunchSpec spec = shell("exit 0");
+  spec.groups.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  const containerizer::LaunchRequest request{.id = kId,
+                                             .spec = &spec,
+                                             .stdin_fd = null.get(),
+                                             .stdout_fd = null.get(),
+                                             .stderr_fd = null.get(),
+                                             .status_fd = null.get()};
+  const auto process = launcher_->start(request);
+  ASSERT_FALSE(process.has_value());
+  EXPECT_EQ("Failed to start the launch helper: join cgroup: Bad file descriptor",
+            process.error().message);
+}
+
 TEST_F(LaunchHelperTest, TakesTheTerminal) {
   int master = -1;
   int slave = -1;
@@ -224,6 +253,29 @@ TEST_F(LaunchHelperTest, TakesTheTerminal) {
   spec.controlling_terminal = true;
   EXPECT_EQ(0, release(park(spec, slave), isolators::encode_launch_spec(spec)));
   EXPECT_EQ("mine\n", content("stdout"));
+}
+
+// As somebody at the keyboard sends it, and as the command sends it to its own group: once.
+TEST_F(LaunchHelperTest, SignalsToTheGroupComeOnce) {
+  int master = -1;
+  int slave = -1;
+  ASSERT_EQ(0, openpty(&master, &slave, nullptr, nullptr, nullptr));
+  const Fd own(master);
+  const Fd theirs(slave);
+  for (int i = 0; i < 20; ++i) {
+    LaunchSpec spec = shell(
+        "trap 'echo INT' INT; trap 'echo TERM' TERM; echo ready >&2;"
+        "read line; kill -TERM 0; sleep 0.02; exit 0");
+    spec.controlling_terminal = true;
+    ParkedProcess process = park(spec, slave);
+    base::Stream control(std::move(process.control), base::FdWatch::kWrite);
+    ASSERT_TRUE(run(control.write_all(isolators::encode_launch_spec(spec))));
+    await([&] { return content("stderr").find("ready") != std::string::npos; });
+    ASSERT_EQ(1, write(master, "\x03", 1));
+    EXPECT_EQ(0, end(process));  // the trap ends `read`
+    const std::string caught = content("stdout");
+    EXPECT_TRUE(caught == "INT\nTERM\n" || caught == "TERM\nINT\n") << caught;
+  }
 }
 
 TEST_F(LaunchHelperTest, ManyArguments) {

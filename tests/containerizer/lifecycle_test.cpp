@@ -201,7 +201,7 @@ TEST_F(LifecycleTest, Status) {
   EXPECT_EQ(containerizer::Container::State::kRunning, container->state());
   EXPECT_EQ("root", container->status().container_id().value());
   EXPECT_EQ(static_cast<uint32_t>(container->pid()), container->status().executor_pid());
-  EXPECT_GT(container->usage().timestamp(), 1e9);
+  EXPECT_GT(container->usage_reader()().timestamp(), 1e9);
   auto switchboard = containers_->find_switchboard(kRoot);
   ASSERT_FALSE(switchboard.has_value());
   EXPECT_EQ("I/O switchboard server was disabled for this container", switchboard.error().message);

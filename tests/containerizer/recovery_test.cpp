@@ -148,12 +148,38 @@ TEST_F(RecoveryTest, SessionsAreDestroyed) {
   EXPECT_EQ(1U, containers_->containers().size());
 }
 
-// The pid is somebody else's by now.
-TEST_F(RecoveryTest, StalePidsAreNotTrusted) {
-  launched(kRoot, "sleep 1000");
+// A launch that the crash cut off before it counted is undone, and whoever asks again gets a new
+// one, not the answer that it is there already. It may even run.
+TEST_F(RecoveryTest, LaunchThatDidNotCount) {
+  launched(kRoot, "echo ready; sleep 1000");
+  await_output(kRoot, "ready");
   const pid_t pid = containers_->find(kRoot)->pid();
   crash();
-  kill_process(pid);
+  ASSERT_EQ(0, rename((runtime(kRoot) + "/" + containerizer::kPidFile).c_str(),
+                      (runtime(kRoot) + "/" + containerizer::kParkedFile).c_str()));
+  start();
+  launched(kRoot, "sleep 1000");
+  EXPECT_NE(pid, containers_->find(kRoot)->pid());
+  EXPECT_EQ("", output(kRoot));
+
+  crash();
+  ASSERT_EQ(0, rename((runtime(kRoot) + "/" + containerizer::kPidFile).c_str(),
+                      (runtime(kRoot) + "/" + containerizer::kParkedFile).c_str()));
+  start();
+  auto unknown = wait(kRoot);
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_EQ(base::ErrorKind::kNotFound, unknown.error().kind);
+  EXPECT_FALSE(base::path_exists(runtime(kRoot)));
+  EXPECT_FALSE(base::path_exists(sandbox(kRoot)));
+}
+
+// The pid is somebody else's by now.
+TEST_F(RecoveryTest, StalePidsAreNotTrusted) {
+  launched(kRoot, "echo runs; exec sleep 1000");
+  await_output(kRoot, "runs");
+  const pid_t pid = containers_->find(kRoot)->pid();
+  crash();
+  kill_process(pid);  // and with it the command
   const pid_t innocent = fork();
   if (innocent == 0) {
     while (true) pause();

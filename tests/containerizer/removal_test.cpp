@@ -2,7 +2,9 @@
 // asked for again.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <ctime>
 #include <filesystem>
@@ -85,6 +87,22 @@ TEST_F(RemovalTest, TwoRemovalsAtOnce) {
   ASSERT_FALSE(std::get<1>(results).has_value());
   EXPECT_EQ(base::ErrorKind::kNotFound, std::get<1>(results).error().kind);
   EXPECT_FALSE(fs::exists(sandbox(kRoot)));
+}
+
+// A crash in the middle: what is half deleted is no container any more.
+TEST_F(RemovalTest, IsFinishedAfterACrash) {
+  ended(kRoot);
+  crash();
+  const containerizer::RuntimePaths paths(options_.runtime_dir);
+  const std::string half = paths.removed() + "/1.2";
+  ASSERT_EQ(0, rename(runtime(kRoot).c_str(), half.c_str()));
+  ASSERT_EQ(0, unlink((half + "/" + containerizer::kTerminationFile).c_str()));
+  start();
+  EXPECT_TRUE(containers_->containers().empty());
+  await([&] { return !fs::exists(half); });
+  ended(kRoot);
+  EXPECT_TRUE(remove(kRoot));
+  EXPECT_TRUE(fs::is_empty(paths.removed()));
 }
 
 // Several ends expire together; one of the ids is taken again before its turn to be deleted comes.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "tests/base/loop_test.h"
 #include "tests/isolators/config.h"
 
 namespace {
@@ -72,6 +73,33 @@ TEST(Statistics, AmountsThatNoHostHas) {
   const auto statistics = statistics_of(config);
   EXPECT_EQ(isolators::kUnlimitedBytes, statistics.mem_soft_limit_bytes());
   EXPECT_EQ(isolators::kUnlimitedBytes, statistics.mem_limit_bytes());
+}
+
+class Measure : public tests::LoopTest {};
+
+TEST_F(Measure, ResultsAreInOrder) {
+  for (const size_t count : {0, 1, 8, 9, 32, 33, 1000}) {
+    std::vector<containerizer::StatisticsReader> readers;
+    for (size_t i = 0; i < count; ++i) {
+      readers.push_back([i] {
+        ResourceStatistics statistics;
+        statistics.set_timestamp(static_cast<double>(i));
+        return statistics;
+      });
+    }
+    const auto results = run(containerizer::measure(std::move(readers)));
+    ASSERT_EQ(count, results.size());
+    for (size_t i = 0; i < count; ++i) EXPECT_EQ(static_cast<double>(i), results[i].timestamp());
+  }
+}
+
+// Whoever has asked may be gone before all is measured.
+TEST_F(Measure, CanBeCancelled) {
+  std::vector<containerizer::StatisticsReader> readers(1000, [] { return ResourceStatistics(); });
+  auto pending = containerizer::measure(std::move(readers));
+  tests::Ignored ignored;
+  pending.start(ignored);
+  pending.cancel();
 }
 
 }  // namespace

@@ -164,12 +164,6 @@ class ContainerizerTest : public LoopTest {
     auto content = base::read_file(base::join_path(sandbox(id), name));
     return content ? *content : "";
   }
-  // Waits until the condition holds.
-  void await(std::function<bool()> condition) {
-    run([](std::function<bool()> holds) -> base::Task<void> {
-      while (!holds()) co_await base::sleep_for(std::chrono::milliseconds(2));
-    }(std::move(condition)));
-  }
   // Waits until the container's stdout has the text.
   void await_output(const ContainerId& id, const std::string& text) {
     await([&] { return output(id).find(text) != std::string::npos; });

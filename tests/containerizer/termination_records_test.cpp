@@ -19,7 +19,7 @@ using containerizer::ContainerId;
 using containerizer::RuntimePaths;
 using containerizer::TerminationRecords;
 using isolators::ContainerTermination;
-using std::chrono::system_clock;
+using std::chrono::steady_clock;
 using Ids = std::vector<ContainerId>;
 
 ContainerId root(const std::string& name) { return ContainerId::root_of(name); }
@@ -54,6 +54,35 @@ TEST_F(TerminationRecordsTest, FindsWhatWasWritten) {
   EXPECT_FALSE(records.find(root("a")).has_value());
 }
 
+// A full disk.
+TEST_F(TerminationRecordsTest, KeepsWhatCouldNotBeWritten) {
+  TerminationRecords records(paths_, 1h, 1000);
+  const ContainerId child = root("a").child("b");
+  ContainerTermination termination;
+  termination.set_status(9);
+  for (const auto& id : {root("a"), child, root("ab")}) records.keep(id, termination);
+  EXPECT_EQ(9, records.find(root("a"))->status());
+  EXPECT_EQ(9, records.find(child)->status());
+  EXPECT_TRUE(records.knows_root(root("a")));
+  // What has been written counts, and is not kept.
+  write_record(root("a"), 256);
+  EXPECT_EQ(256, records.find(root("a"))->status());
+  write_record(root("c"), 256);
+  records.keep(root("c"), termination);
+  EXPECT_EQ(256, records.find(root("c"))->status());
+  ASSERT_TRUE(base::remove_tree(paths_.containers()));
+  EXPECT_FALSE(records.find(root("c")).has_value());
+
+  records.forget(child);
+  EXPECT_FALSE(records.find(child).has_value());
+  EXPECT_TRUE(records.find(root("a")).has_value());
+  records.keep(child, termination);
+  records.forget(root("a"));
+  EXPECT_FALSE(records.find(root("a")).has_value());
+  EXPECT_FALSE(records.find(child).has_value());
+  EXPECT_TRUE(records.find(root("ab")).has_value());
+}
+
 TEST_F(TerminationRecordsTest, OfNothingNothingExpires) {
   TerminationRecords records(paths_, 0s, 0);
   EXPECT_EQ(Ids{}, records.take_expired());
@@ -62,7 +91,7 @@ TEST_F(TerminationRecordsTest, OfNothingNothingExpires) {
 
 TEST_F(TerminationRecordsTest, ByAge) {
   TerminationRecords records(paths_, 1h, 1000);
-  const auto now = system_clock::now();
+  const auto now = steady_clock::now();
   // In any order: the clock may have been set.
   records.root_ended(root("young"), now - 59min);
   records.root_ended(root("old"), now - 61min);
@@ -78,7 +107,7 @@ TEST_F(TerminationRecordsTest, ByAge) {
 
 TEST_F(TerminationRecordsTest, ByCount) {
   TerminationRecords records(paths_, 1h, 2);
-  const auto now = system_clock::now();
+  const auto now = steady_clock::now();
   records.root_ended(root("c"), now - 1s);
   records.root_ended(root("a"), now - 3s);
   records.root_ended(root("d"), now);
@@ -89,16 +118,16 @@ TEST_F(TerminationRecordsTest, ByCount) {
 
 TEST_F(TerminationRecordsTest, NothingIsKeptOnRequest) {
   TerminationRecords at_once(paths_, 0s, 1000);
-  at_once.root_ended(root("a"), system_clock::now());
+  at_once.root_ended(root("a"), steady_clock::now());
   EXPECT_EQ(Ids{root("a")}, at_once.take_expired());
   TerminationRecords none(paths_, 1h, 0);
-  none.root_ended(root("a"), system_clock::now());
+  none.root_ended(root("a"), steady_clock::now());
   EXPECT_EQ(Ids{root("a")}, none.take_expired());
 }
 
 TEST_F(TerminationRecordsTest, ForEverIsForEver) {
   TerminationRecords records(paths_, std::chrono::nanoseconds::max(), 1000);
-  records.root_ended(root("a"), system_clock::now() - 24h);
+  records.root_ended(root("a"), steady_clock::now() - 24h);
   EXPECT_EQ(Ids{}, records.take_expired());
   ASSERT_TRUE(records.next_expiry().has_value());
   EXPECT_GT(*records.next_expiry(), 24h * 365 * 200);
@@ -106,8 +135,8 @@ TEST_F(TerminationRecordsTest, ForEverIsForEver) {
 
 TEST_F(TerminationRecordsTest, WhoIsDroppedNoLongerAges) {
   TerminationRecords records(paths_, 1h, 1000);
-  records.root_ended(root("a"), system_clock::now() - 2h);
-  records.root_ended(root("b"), system_clock::now() - 2h);
+  records.root_ended(root("a"), steady_clock::now() - 2h);
+  records.root_ended(root("b"), steady_clock::now() - 2h);
   records.drop_root(root("a"));
   records.drop_root(root("unknown"));
   EXPECT_EQ(Ids{root("b")}, records.take_expired());

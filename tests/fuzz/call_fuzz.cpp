@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -55,12 +56,11 @@ void check_launch(const Wanted& wanted) {
   containerizer::add_command(config, *info, &spec);
   std::string message = isolators::encode_launch_spec(spec);
   isolators::LaunchSpecView view{};
-  if (!isolators::decode_launch_spec(message.data(), message.size(), &view)) std::abort();
+  const auto room = std::make_unique<char[]>(isolators::launch_spec_room(message.size()));
+  if (!isolators::decode_launch_spec(message.data(), message.size(), room.get(), &view)) {
+    std::abort();
+  }
   if (spec.executable != view.executable) std::abort();
-  std::free(view.mounts);
-  std::free(view.groups);
-  std::free(view.arguments);
-  std::free(view.environment);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,11 +40,10 @@ LaunchSpec from_view(const LaunchSpecView& view) {
 std::optional<LaunchSpec> decode(std::string message) {
   LaunchSpecView view{};
   std::optional<LaunchSpec> spec;
-  if (isolators::decode_launch_spec(message.data(), message.size(), &view)) spec = from_view(view);
-  std::free(view.mounts);
-  std::free(view.groups);
-  std::free(view.arguments);
-  std::free(view.environment);
+  const auto room = std::make_unique<char[]>(isolators::launch_spec_room(message.size()));
+  if (isolators::decode_launch_spec(message.data(), message.size(), room.get(), &view)) {
+    spec = from_view(view);
+  }
   return spec;
 }
 

@@ -45,6 +45,77 @@ TEST_F(Writer, each_write_is_one_chunk) {
   }());
 }
 
+TEST_F(Writer, a_body_of_known_size_comes_as_it_is) {
+  start([](Request& request, ResponseWriter& writer) -> Task<void> {
+    const uint64_t size = request.path == "/empty" ? 0 : 6;
+    EXPECT_TRUE(co_await writer.start_sized(206, {{"Content-Type", "text/plain"}}, size));
+    if (size == 0 || request.method == "HEAD") {
+      EXPECT_TRUE(writer.complete());
+      co_return;
+    }
+    EXPECT_TRUE(co_await writer.write("abc"));
+    EXPECT_FALSE(writer.complete());
+    EXPECT_FALSE(co_await writer.finish());           // too early
+    EXPECT_FALSE(co_await writer.write("too much"));  // and nothing of it is sent
+    EXPECT_TRUE(co_await writer.write("def"));
+    EXPECT_TRUE(writer.complete());
+    EXPECT_FALSE(co_await writer.write("g"));
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    for (int i = 0; i < 2; ++i) {  // and the connection is kept
+      co_await peer.send("GET / HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n");
+      const std::string head = co_await peer.receive_until("\r\n\r\n");
+      EXPECT_TRUE(head.starts_with("HTTP/1.1 206 Partial Content\r\n")) << head;
+      EXPECT_TRUE(head.ends_with("GMT\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\n"))
+          << head;
+      EXPECT_EQ(co_await peer.receive_until("f"), "abcdef");
+    }
+    co_await peer.send("GET /empty HTTP/1.1\r\n\r\n");
+    Reply reply = co_await peer.receive_reply();
+    EXPECT_TRUE(reply.complete);
+    EXPECT_EQ("", reply.body);
+    co_await peer.send("HEAD / HTTP/1.1\r\n\r\n");
+    reply = co_await peer.receive_reply(true);
+    EXPECT_TRUE(reply.complete);
+    EXPECT_EQ("6", *reply.headers.find("Content-Length"));
+    co_await peer.send("GET / HTTP/1.0\r\n\r\n");
+    const std::string all = co_await peer.receive_all();
+    EXPECT_TRUE(all.ends_with("\r\n\r\nabcdef")) << all;
+  }());
+}
+
+TEST_F(Writer, a_body_that_stays_short_ends_the_connection) {
+  start([](Request&, ResponseWriter& writer) -> Task<void> {
+    co_await writer.start_sized(200, {}, 6);
+    co_await writer.write("abc");
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    co_await peer.send("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+    const std::string all = co_await peer.receive_all();
+    EXPECT_TRUE(all.ends_with("Content-Length: 6\r\n\r\nabc")) << all;
+  }());
+}
+
+TEST_F(Writer, only_errors_without_text_keep_their_type) {
+  start([](Request& request, ResponseWriter& writer) -> Task<void> {
+    const int status = request.path == "/error" ? 404 : 200;
+    co_await writer.send({status, {{"Content-Type", "text/plain"}}, ""});
+  });
+  run([&]() -> Task<void> {
+    Peer peer = co_await connect();
+    co_await peer.send("GET /error HTTP/1.1\r\n\r\n");
+    Reply reply = co_await peer.receive_reply();
+    EXPECT_EQ(404, reply.status);
+    EXPECT_TRUE(reply.headers.has("Content-Type"));
+    EXPECT_EQ("0", *reply.headers.find("Content-Length"));
+    co_await peer.send("GET /ok HTTP/1.1\r\n\r\n");
+    reply = co_await peer.receive_reply();
+    EXPECT_FALSE(reply.headers.has("Content-Type"));
+  }());
+}
+
 TEST_F(Writer, framing_fields_of_another_response_do_no_harm) {
   start([](Request& request, ResponseWriter& writer) -> Task<void> {
     const http::Headers foreign = {{"Content-Length", "7"}, {"Transfer-Encoding", "chunked"}};

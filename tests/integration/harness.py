@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -464,9 +465,14 @@ atexit.register(clean_up_unfinished)
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to clients: while an agent is down, one of them could
+    get its port, even by connecting to itself."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def pid_gone(pid: int) -> bool:

@@ -17,7 +17,8 @@ removed. When a test fails, the end of its agent's log is printed with it.
 Environment:
     MESOS_AGENT_BIN_DIR          directory of the binaries (as --bin-dir)
     MESOS_TEST_TIMEOUT_FACTOR    multiplies every time limit (20 s a wait); 5 for sanitizer builds
-    MESOS_TEST_FULL=1            the streaming tests with 1 GiB of output and 256 MiB of input
+    MESOS_TEST_FULL=1            the streaming tests with 1 GiB of output and 256 MiB of input,
+                                 the faults in full: two minutes of kill -9, readers stopped for good
 
 Files:
     harness.py      an agent under test and its API; the base classes of tests
@@ -25,6 +26,9 @@ Files:
     sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
     cgroups.py, leftovers.py            what is on the host
+    exposition.py                       Prometheus's text format, strictly
+    load.py         clients that do everything at once and know what must come back
+    soak.py         the same for as long as you say; see scripts/soak
     replay.py, differences.py           recorded exchanges, and where ours differ on purpose
     test_*.py       the tests; each can be run alone
 """

@@ -15,13 +15,6 @@ from rawhttp import TIMEOUT_FACTOR
 from sessions import ATTACHABLE
 
 
-def kill_all(pids: set[int]) -> None:
-    """Of a tree: its root's init takes the others along, which then are not there any more."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 class Damage(OwnAgentTestCase):
     """Checkpoints that are empty, garbled, missing, stale or foreign never stop an agent."""
 
@@ -114,7 +107,9 @@ class Damage(OwnAgentTestCase):
         boot_ids = [p for d in (agent.work_dir, agent.runtime_dir) for p in d.rglob("boot_id")]
         pids = agent.pids("root")
         agent.kill9()
-        kill_all(pids)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # gone with its init
+                os.kill(pid, signal.SIGKILL)
         eventually(lambda: all(map(pid_gone, pids)), "as after a reboot")
         innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(innocent.wait)
@@ -141,7 +136,9 @@ class Damage(OwnAgentTestCase):
         agent.launch("root", command=shell("sleep 100000"))
         pids = agent.pids("root")
         agent.kill9()
-        kill_all(pids)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # gone with its init
+                os.kill(pid, signal.SIGKILL)
         eventually(lambda: all(map(pid_gone, pids)), "the container is dead")
         innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(innocent.wait)

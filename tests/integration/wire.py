@@ -49,6 +49,7 @@ _ENUMS: dict[str, dict[str, int]] = {
                    "SECRET": 3, "CSI_VOLUME": 5},
     "SandboxPathType": {"UNKNOWN": 0, "SELF": 1, "PARENT": 2},
     "ImageType": {"APPC": 1, "DOCKER": 2},
+    "PluginService": {"UNKNOWN": 0, "CONTROLLER_SERVICE": 1, "NODE_SERVICE": 2},
     "ValueType": {"SCALAR": 0, "RANGES": 1, "SET": 2, "TEXT": 3},
     "ReservationType": {"UNKNOWN": 0, "STATIC": 1, "DYNAMIC": 2},
     "TaskState": {
@@ -70,15 +71,23 @@ Call: type=1 CallType, get_metrics=2 GetMetrics, set_logging_level=3 SetLoggingL
   launch_nested_container_session=9 Launch, attach_container_input=10 AttachInput,
   attach_container_output=11 Named, remove_nested_container=12 Named,
   launch_container=13 LaunchContainer, wait_container=14 Named, kill_container=15 Kill,
-  remove_container=16 Named, add_resource_provider_config=17 Empty,
-  update_resource_provider_config=18 Empty, remove_resource_provider_config=19 ProviderName,
-  get_containers=20 GetContainers, prune_images=21 Empty, mark_resource_provider_gone=22 Empty
+  remove_container=16 Named, add_resource_provider_config=17 WithProvider,
+  update_resource_provider_config=18 WithProvider, remove_resource_provider_config=19 ProviderName,
+  get_containers=20 GetContainers, prune_images=21 Empty,
+  mark_resource_provider_gone=22 ProviderGone
 GetMetrics: timeout=1 Duration
 SetLoggingLevel: level=1 uint32, duration=2 Duration
 ListFiles: path=1 string
 ReadFile: path=1 string, offset=2 uint64, length=3 uint64
 GetContainers: show_nested=1 bool, show_standalone=2 bool
 ProviderName: type=1 string, name=2 string
+ProviderGone: resource_provider_id=1 Id
+Id: value=1 string
+WithProvider: info=1 Provider
+Provider: id=1 Id, type=3 string, name=4 string, storage=6 Storage
+Storage: plugin=1 Plugin
+Plugin: type=1 string, name=2 string, containers=3 PluginContainer*
+PluginContainer: services=1 PluginService*, command=2 Command
 Empty:
 Named: container_id=1 ContainerID
 Kill: container_id=1 ContainerID, signal=2 int32
@@ -124,11 +133,22 @@ Data: type=1 DataType, data=2 bytes
 Control: type=1 ControlType, tty_info=2 TTYInfo, heartbeat=3 Heartbeat
 Heartbeat: interval=1 Duration
 Response: type=1 ResponseType, get_health=2 Health, get_version=4 GetVersion,
+  get_metrics=5 Metrics, list_files=7 Files, read_file=8 FileContent, get_agent=15 GetAgent,
   get_containers=10 Containers, wait_nested_container=14 Termination,
   wait_container=16 Termination
 Health: healthy=1 bool
 GetVersion: version_info=1 VersionInfo
 VersionInfo: version=1 string, build_date=2 string, build_time=3 double, build_user=4 string
+Metrics: metrics=1 Metric*
+Metric: name=1 string, value=2 double
+Files: file_infos=1 FileInfo*
+FileInfo: path=1 string, nlink=2 int32, size=3 uint64, mtime=4 Duration, mode=5 uint32,
+  uid=6 string, gid=7 string
+FileContent: size=1 uint64, data=2 bytes
+GetAgent: agent_info=1 AgentInfo
+AgentInfo: hostname=1 string, port=8 int32, resources=3 Resource*, attributes=5 Attribute*, id=6 Id
+Attribute: name=1 string, type=2 ValueType, scalar=3 Scalar, text=5 Text
+Text: value=1 string
 Containers: containers=1 ContainerEntry*
 ContainerEntry: executor_name=3 string, container_id=4 ContainerID, container_status=5 Status,
   resource_statistics=6 Statistics

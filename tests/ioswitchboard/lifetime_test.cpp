@@ -165,7 +165,9 @@ TEST_F(LifetimeTest, IsFoundAgain) {
   ASSERT_TRUE(
       base::write_file(container.directory + "/pid", base::concat(pid, " 1\n")).has_value());
   EXPECT_EQ(find_switchboard(container.directory).error().kind, base::ErrorKind::kNotFound);
-  for (const char* broken : {"", "\n", "x y\n", "1\n"}) {
+  // The last is cut short within its start time.
+  for (const std::string& broken : {std::string(), std::string("\n"), std::string("x y\n"),
+                                    std::string("1\n"), base::concat(pid, " 1")}) {
     ASSERT_TRUE(base::write_file(container.directory + "/pid", broken).has_value());
     EXPECT_EQ(find_switchboard(container.directory)->pid, pid);
   }
@@ -175,7 +177,7 @@ TEST_F(LifetimeTest, IsFoundAgain) {
 
 TEST_F(LifetimeTest, TakesLittleMemory) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's memory says nothing";
-  constexpr int kCount = 100;
+  constexpr int kCount = 20;
   std::vector<Container*> containers;
   for (int i = 0; i < kCount; ++i) {
     ServerOptions options = i % 2 == 0 ? ServerOptions() : terminal();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <initializer_list>
 #include <string>
@@ -29,6 +30,10 @@ class CgroupFixture {
   }
   void set(const std::string& path, const char* file, std::string_view content) const {
     EXPECT_TRUE(base::write_file(name(path, file), content));
+  }
+
+  void unset(const std::string& path, const char* file) const {
+    (void)unlink(name(path, file).c_str());
   }
 
   std::string get(const std::string& path, const char* file) const {

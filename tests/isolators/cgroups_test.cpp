@@ -39,21 +39,48 @@ ContainerConfig with_linux_info() {
   return config;
 }
 
+// As pids and blkio are: nothing but a place. Makes and removes by itself what the kernel would.
+class PlaceSubsystem final : public Subsystem {
+ public:
+  explicit PlaceSubsystem(const CgroupFixture& fixture)
+      : Subsystem(fixture.open()), fixture_(fixture) {}
+
+  void start_counting(const std::string& group) override { fixture_.set(group, "tasks", ""); }
+  void stop_counting(const std::string& group) override { fixture_.unset(group, "tasks"); }
+
+ private:
+  const CgroupFixture& fixture_;
+};
+
 class CgroupsTest : public tests::LoopTest {
  protected:
   CgroupsTest() : isolator_(make()) {}
 
-  // As pids and blkio are: nothing but a place.
   std::unique_ptr<CgroupsIsolator> make() const {
     std::vector<std::unique_ptr<Subsystem>> subsystems;
-    subsystems.push_back(std::make_unique<Subsystem>(pids_.open()));
-    subsystems.push_back(std::make_unique<Subsystem>(blkio_.open()));
+    subsystems.push_back(std::make_unique<PlaceSubsystem>(pids_));
+    subsystems.push_back(std::make_unique<PlaceSubsystem>(blkio_));
     return std::make_unique<CgroupsIsolator>(std::move(subsystems));
   }
 
   base::Status prepare(const ContainerId& id, const ContainerConfig& config) {
     isolators::LaunchSpec spec;
     return run(isolator_->prepare(id, config, &spec));
+  }
+  // The groups that the container's helper is to join, as paths.
+  using Groups = std::vector<std::string>;
+  Groups groups_for(const ContainerId& id, const ContainerConfig& config) {
+    isolators::LaunchSpec spec;
+    EXPECT_TRUE(run(isolator_->prepare(id, config, &spec)));
+    Groups groups;
+    for (const auto& entrance : spec.groups) {
+      const auto file =
+          std::filesystem::read_symlink(base::concat("/proc/self/fd/", entrance.get()));
+      EXPECT_EQ("tasks", file.filename());
+      const auto& fixture = groups.empty() ? pids_ : blkio_;
+      groups.push_back(std::filesystem::relative(file.parent_path(), fixture.directory()));
+    }
+    return groups;
   }
   base::Status cleanup(const ContainerId& id) { return run(isolator_->cleanup(id)); }
 
@@ -92,22 +119,15 @@ TEST_F(CgroupsTest, WhoHasGroupsOfItsOwn) {
 TEST_F(CgroupsTest, ProcessesGoToTheNearestAncestor) {
   ASSERT_TRUE(prepare(kRoot, {}));
   ASSERT_TRUE(prepare(kNested, with_share_cgroups(false)));
-  for (const char* group : {"a", "a/mesos/b"}) {
-    pids_.set(group, "cgroup.procs", "");
-    blkio_.set(group, "cgroup.procs", "");
-  }
-  ASSERT_TRUE(run(isolator_->isolate(kRoot, 101)));
-  EXPECT_EQ("101", pids_.get("a", "cgroup.procs"));
-  EXPECT_EQ("101", blkio_.get("a", "cgroup.procs"));
-  EXPECT_EQ("", pids_.get("a/mesos/b", "cgroup.procs"));
-
+  EXPECT_EQ((Groups{"a", "a"}), groups_for(kRoot.child("plain"), {}));
   // Two levels below, and a session beside.
-  ASSERT_TRUE(run(isolator_->isolate(kNested.child("c").child("d"), 102)));
-  EXPECT_EQ("102", pids_.get("a/mesos/b", "cgroup.procs"));
-  ASSERT_TRUE(run(isolator_->isolate(kRoot.child("session"), 103)));
-  EXPECT_EQ("103", blkio_.get("a", "cgroup.procs"));
+  EXPECT_EQ((Groups{"a/mesos/b", "a/mesos/b"}), groups_for(kNested.child("c").child("d"), {}));
+  EXPECT_EQ((Groups{"a", "a"}), groups_for(kRoot.child("session"), debug_config()));
+  EXPECT_EQ((Groups{"a/mesos/own", "a/mesos/own"}),
+            groups_for(kRoot.child("own"), with_share_cgroups(false)));
 
-  auto unknown = run(isolator_->isolate(ContainerId::root_of("unknown").child("x"), 104));
+  isolators::LaunchSpec spec;
+  auto unknown = run(isolator_->prepare(ContainerId::root_of("unknown").child("x"), {}, &spec));
   ASSERT_FALSE(unknown.has_value());
   EXPECT_EQ("No cgroup is known for unknown.x", unknown.error().message);
 }
@@ -169,9 +189,7 @@ TEST_F(CgroupsTest, RecoveredContainersAreKnown) {
 TEST_F(CgroupsTest, NothingIsKnownOfOthers) {
   EXPECT_FALSE(isolator_->watch(kRoot).has_value());
   EXPECT_FALSE(isolator_->limitation_at_end(kRoot).has_value());
-  mesos::v1::ResourceStatistics statistics;
-  isolator_->usage(kRoot, &statistics);
-  EXPECT_EQ(0U, statistics.ByteSizeLong());
+  EXPECT_EQ(nullptr, isolator_->usage_reader(kRoot));
 }
 
 TEST_F(CgroupsTest, EverySubsystemThatFailsIsNamed) {

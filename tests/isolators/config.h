@@ -26,4 +26,11 @@ inline isolators::ContainerConfig debug_config() {
   return config;
 }
 
+// What is measured right now, if anything is.
+template <typename Measurer>
+void read_usage(Measurer&& subsystem, const std::string& group,
+                mesos::v1::ResourceStatistics* statistics) {
+  if (const auto reader = subsystem.usage_reader(group)) reader(statistics);
+}
+
 }  // namespace tests

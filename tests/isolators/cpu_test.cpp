@@ -19,6 +19,7 @@ using mesos::v1::ResourceStatistics;
 using tests::add_scalar;
 using tests::CgroupFixture;
 using tests::kInfinite;
+using tests::read_usage;
 using tests::set_limit;
 
 constexpr char kGroup[] = "a/mesos/b";
@@ -102,9 +103,9 @@ TEST(Cpu, StatisticsOfThrottlingWithCfsOnly) {
   fixture.set(kGroup, "cpu.stat",
               "nr_periods 42\nnr_throttled 7\nthrottled_time 1500000000\nnr_bursts 1\n");
   ResourceStatistics statistics;
-  CpuSubsystem(fixture.open(), false).usage(kGroup, &statistics);
+  read_usage(CpuSubsystem(fixture.open(), false), kGroup, &statistics);
   EXPECT_EQ(0U, statistics.ByteSizeLong());
-  CpuSubsystem(fixture.open(), true).usage(kGroup, &statistics);
+  read_usage(CpuSubsystem(fixture.open(), true), kGroup, &statistics);
   EXPECT_EQ(42U, statistics.cpus_nr_periods());
   EXPECT_EQ(7U, statistics.cpus_nr_throttled());
   EXPECT_DOUBLE_EQ(1.5, statistics.cpus_throttled_time_secs());
@@ -114,12 +115,12 @@ TEST(Cpu, StatisticsThatCannotBeReadAreLeftOut) {
   const CgroupFixture fixture("cpu");
   ResourceStatistics statistics;
   CpuSubsystem cpu(fixture.open(), true);
-  cpu.usage("gone", &statistics);
+  read_usage(cpu, "gone", &statistics);
   fixture.make_group(kGroup);
   for (const char* content : {"", "\n\n", "nr_periods", "nr_periods x\nthrottled_time -1\n",
                               "nr_periods 99999999999999999999\n", " 1\n"}) {
     fixture.set(kGroup, "cpu.stat", content);
-    cpu.usage(kGroup, &statistics);
+    read_usage(cpu, kGroup, &statistics);
     EXPECT_EQ(0U, statistics.ByteSizeLong()) << content;
   }
 }
@@ -130,7 +131,7 @@ TEST(Cpuacct, TimeUsed) {
   const auto ticks = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
   fixture.set(kGroup, "cpuacct.stat", base::concat("user ", 3 * ticks, "\nsystem ", ticks, "\n"));
   ResourceStatistics statistics;
-  CpuacctSubsystem(fixture.open(), false).usage(kGroup, &statistics);
+  read_usage(CpuacctSubsystem(fixture.open(), false), kGroup, &statistics);
   EXPECT_DOUBLE_EQ(3, statistics.cpus_user_time_secs());
   EXPECT_DOUBLE_EQ(1, statistics.cpus_system_time_secs());
   EXPECT_FALSE(statistics.has_processes());
@@ -144,13 +145,13 @@ TEST(Cpuacct, CountsProcessesAndThreadsOnRequest) {
   fixture.set(kGroup, "tasks", "10\n11\n12\n");
   ResourceStatistics statistics;
   CpuacctSubsystem cpuacct(fixture.open(), true);
-  cpuacct.usage(kGroup, &statistics);
+  read_usage(cpuacct, kGroup, &statistics);
   EXPECT_EQ(2U, statistics.processes());
   EXPECT_EQ(3U, statistics.threads());
   EXPECT_FALSE(statistics.has_cpus_user_time_secs());
 
   fixture.set(kGroup, "cgroup.procs", "");
-  cpuacct.usage(kGroup, &statistics);
+  read_usage(cpuacct, kGroup, &statistics);
   EXPECT_EQ(0U, statistics.processes());
 }
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -21,22 +20,16 @@ using isolators::launch_spec_size;
 using isolators::LaunchSpec;
 using isolators::LaunchSpecView;
 
-// A message decoded in a buffer of exactly its size, so that a sanitizer sees any byte read beyond
-// it. Frees what the helper, which lives for one message, never frees.
+// A message decoded in memory of exactly the sizes that are asked for, so that a sanitizer sees any
+// byte beyond.
 class Decoded {
  public:
   explicit Decoded(std::string_view message)
-      : buffer_(std::make_unique<char[]>(message.size())), view_() {
+      : buffer_(std::make_unique<char[]>(message.size())),
+        room_(std::make_unique<char[]>(isolators::launch_spec_room(message.size()))),
+        view_() {
     std::memcpy(buffer_.get(), message.data(), message.size());
-    ok_ = decode_launch_spec(buffer_.get(), message.size(), &view_);
-  }
-  Decoded(const Decoded&) = delete;
-  Decoded& operator=(const Decoded&) = delete;
-  ~Decoded() {
-    std::free(view_.mounts);
-    std::free(view_.groups);
-    std::free(view_.arguments);
-    std::free(view_.environment);
+    ok_ = decode_launch_spec(buffer_.get(), message.size(), room_.get(), &view_);
   }
 
   bool ok() const { return ok_; }
@@ -66,6 +59,7 @@ class Decoded {
 
  private:
   std::unique_ptr<char[]> buffer_;
+  std::unique_ptr<char[]> room_;
   LaunchSpecView view_;
   bool ok_ = false;
 };
@@ -91,7 +85,9 @@ std::string with_size(std::string message) {
 }
 
 TEST(LaunchSpec, RoundTrip) {
-  std::vector<LaunchSpec> specs = {full_spec(), LaunchSpec{}};
+  std::vector<LaunchSpec> specs;
+  specs.push_back(full_spec());
+  specs.emplace_back();
   specs.emplace_back().credentials.emplace();  // root, and no groups
   specs.emplace_back().controlling_terminal = true;
   specs.emplace_back().detach_mounts = true;

@@ -23,6 +23,7 @@ using mesos::v1::ResourceStatistics;
 using tests::add_scalar;
 using tests::CgroupFixture;
 using tests::kInfinite;
+using tests::read_usage;
 using tests::set_limit;
 
 constexpr char kGroup[] = "a";
@@ -155,7 +156,7 @@ TEST(Memory, Statistics) {
               "total_cache 11\ntotal_rss 12\ntotal_mapped_file 13\ntotal_swap 14\n"
               "total_unevictable 15\ntotal_rss_huge 16\n");
   ResourceStatistics statistics;
-  MemorySubsystem(fixture.open(), false).usage(kGroup, &statistics);
+  read_usage(MemorySubsystem(fixture.open(), false), kGroup, &statistics);
   EXPECT_EQ(1000U, statistics.mem_total_bytes());
   EXPECT_EQ(1001U, statistics.mem_total_memsw_bytes());
   EXPECT_EQ(1002U, statistics.mem_kmem_usage_bytes());
@@ -175,11 +176,11 @@ TEST(Memory, StatisticsThatCannotBeReadAreLeftOut) {
   const CgroupFixture fixture("memory");
   MemorySubsystem memory(fixture.open(), false);
   ResourceStatistics statistics;
-  memory.usage("gone", &statistics);
+  read_usage(memory, "gone", &statistics);
   fixture.make_group(kGroup);
   fixture.set(kGroup, "memory.usage_in_bytes", "no number\n");
   fixture.set(kGroup, "memory.stat", "total_cache\ntotal_rss -1\n\ntotal_swap 1x\n");
-  memory.usage(kGroup, &statistics);
+  read_usage(memory, kGroup, &statistics);
   EXPECT_EQ(0U, statistics.ByteSizeLong());
 }
 
@@ -281,27 +282,27 @@ TEST(MemoryPressure, CountsFromTheStart) {
   memory.start_counting(kGroup);
   const int critical = armed_eventfd(fixture);  // the last of the three
   ResourceStatistics statistics;
-  memory.usage(kGroup, &statistics);
+  read_usage(memory, kGroup, &statistics);
   EXPECT_TRUE(statistics.has_mem_low_pressure_counter());
   EXPECT_TRUE(statistics.has_mem_medium_pressure_counter());
   EXPECT_TRUE(statistics.has_mem_critical_pressure_counter());
   EXPECT_EQ(0U, statistics.mem_critical_pressure_counter());
 
   ASSERT_EQ(0, eventfd_write(critical, 2));
-  memory.usage(kGroup, &statistics);
+  read_usage(memory, kGroup, &statistics);
   EXPECT_EQ(2U, statistics.mem_critical_pressure_counter());
   ASSERT_EQ(0, eventfd_write(critical, 3));
-  memory.usage(kGroup, &statistics);
+  read_usage(memory, kGroup, &statistics);
   EXPECT_EQ(5U, statistics.mem_critical_pressure_counter());
   EXPECT_EQ(0U, statistics.mem_low_pressure_counter());
 
   memory.stop_counting(kGroup);
   ResourceStatistics after;
-  memory.usage(kGroup, &after);
+  read_usage(memory, kGroup, &after);
   EXPECT_FALSE(after.has_mem_critical_pressure_counter());
   // Of a group that is gone, or on a kernel that does not report it.
   memory.start_counting("gone");
-  memory.usage("gone", &after);
+  read_usage(memory, "gone", &after);
   EXPECT_FALSE(after.has_mem_critical_pressure_counter());
 }
 

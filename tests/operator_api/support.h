@@ -51,13 +51,20 @@ class ApiTest : public LoopTest {
     EXPECT_TRUE(flags.has_value()) << flags.error().message;
     containerizer::RuntimePaths paths(options.runtime_dir);
     agent_ = std::make_unique<agent::Agent>(
-        *std::move(flags), std::vector<mesos::v1::Resource>(),
+        *std::move(flags), make_info(),
         containerizer::Services{std::move(options),
                                 std::move(paths),
                                 containerizer::make_posix_launcher(*std::move(helper)),
                                 {}});
     EXPECT_TRUE(agent_->containers.recover());
     server_ = std::make_unique<http::Server>(operator_api::make_handler(*agent_));
+  }
+
+  static mesos::v1::AgentInfo make_info() {
+    mesos::v1::AgentInfo info;
+    info.set_hostname("host");
+    info.set_port(5051);
+    return info;
   }
 
   void TearDown() override {

@@ -181,4 +181,14 @@ TEST(JsonWrite, EscapesOnlyWhatMustBe) {
 }
 
 }  // namespace
+TEST(JsonWrite, SortedByName) {
+  mesos::v1::ContainerStatus status;
+  status.set_executor_pid(1);
+  status.mutable_container_id()->set_value("b");
+  status.mutable_container_id()->mutable_parent()->set_value("a");
+  std::string text;
+  proto::append_json(status, &text, {.sorted = true});
+  EXPECT_EQ(R"({"container_id":{"parent":{"value":"a"},"value":"b"},"executor_pid":1})", text);
+}
+
 }  // namespace proto

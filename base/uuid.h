@@ -1,0 +1,11 @@
+// Random names.
+#pragma once
+
+#include <string>
+
+namespace base {
+
+// A random (version 4) UUID: "9b2f9a53-6a0e-4f0b-8f59-b8d20ea0b1a4".
+std::string make_uuid();
+
+}  // namespace base

@@ -1,0 +1,78 @@
+#include "operator_api/routes.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "operator_api/api.h"
+#include "operator_api/endpoints.h"
+
+namespace operator_api {
+
+namespace {
+
+constexpr std::string_view kComponent = "slave(1)";
+
+constexpr Route kRoutes[] = {
+    {"api/v1", handle_api_request, "The operator API: every call, by POST."},
+    {"containerizer/debug", debug_containerizer, "Containers that are starting or ending."},
+    {"containers", list_containers,
+     "Executors' containers with status and statistics; by container_id, framework_id, or "
+     "framework_id and executor_id."},
+    {"files/browse", browse_files, "The entries of the directory 'path'.", true},
+    {"files/debug", debug_files, "All virtual paths, and where they lead.", true},
+    {"files/download", download_file, "The file 'path', or the part that Range names.", true},
+    {"files/read", read_file_part, "Up to 'length' bytes from 'offset' of the file 'path'.", true},
+    {"flags", show_flags, "The flags that the agent runs with."},
+    {"health", show_health, "200 as long as the agent serves."},
+    {"help", show_help, "This list; below, a part of it.", true},
+    {"logging/toggle", toggle_logging,
+     "The log's verbosity; with 'level' and 'duration', sets it for that long.", true},
+    {"metrics", scrape_metrics,
+     "All metrics, and the statistics of each container, for Prometheus.", true, true},
+    {"metrics/snapshot", show_metrics, "All metrics by name.", true},
+    {"monitor/statistics", show_statistics, "The statistics of executors' containers."},
+    {"state", show_state, "The agent, its resources, frameworks, executors and tasks."},
+    {"system/stats.json", show_system, "Load, processors and memory of the host.", true},
+    {"version", show_version, "Version and build.", true},
+};
+
+// Whether `path` is `prefix` or below it.
+bool is_below(std::string_view path, std::string_view prefix) {
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+// The path below the component, without slashes around it.
+std::string_view below_component(std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  if (is_below(path, kComponent)) path.remove_prefix(kComponent.size());
+  while (path.starts_with('/')) path.remove_prefix(1);
+  return path;
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+std::string full_path(const Route& route) {
+  return route.own_component ? base::concat("/", route.path)
+                             : base::concat("/", kComponent, "/", route.path);
+}
+
+const Route* find_route(std::string_view path) {
+  path = below_component(path);
+  const Route* found = nullptr;
+  for (const auto& route : kRoutes) {
+    const bool serves = route.exact ? path == route.path : is_below(path, route.path);
+    if (serves && (found == nullptr || route.path.size() > found->path.size())) found = &route;
+  }
+  return found;
+}
+
+bool is_disabled(const Route& route, const agent::FirewallRules& rules) {
+  return std::ranges::any_of(rules.disabled_paths, [&route](const std::string& path) {
+    return below_component(path) == route.path;
+  });
+}
+
+}  // namespace operator_api
