@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -45,6 +46,7 @@ struct Start {
   uint64_t clone_flags;
   base::Cloned init;
   base::Cloned between;
+  bool between_killed = false;
   // Where it went wrong.
   const char* failed_call = nullptr;
   int failed_errno = 0;
@@ -82,11 +84,19 @@ NO_SANITIZE int become_helper(void* argument) {
                  raw_syscall(SYS_execveat, start->helper_fd, "", argv, environment, AT_EMPTY_PATH));
 }
 
-// Clones the init as the agent's own child (CLONE_PARENT), so that the agent can reap it.
+constexpr int kReap = WEXITED | __WALL;
+
+// Whether the init is in another process id namespace than the agent's: its parent container's, or
+// one within that.
+NO_SANITIZE bool is_inside(const Start* start) {
+  return (start->enter_namespaces & CLONE_NEWPID) != 0;
+}
+
+// Clones the init, as the agent's own child (CLONE_PARENT) unless it is inside.
 NO_SANITIZE int clone_init(void* argument) {
   auto* start = static_cast<Start*>(argument);
   base::CloneRequest request;
-  request.flags = start->clone_flags | CLONE_PARENT;
+  request.flags = start->clone_flags | (is_inside(start) ? 0 : CLONE_PARENT);
   request.run = become_helper;
   request.argument = start;
   request.stack = 2;
@@ -95,21 +105,30 @@ NO_SANITIZE int clone_init(void* argument) {
 }
 
 // Between the agent and the init of a nested container: enters the parent's namespaces. A process
-// id namespace takes effect for children only, and only who lives in it may make one within it: so
-// if both are asked for, one more process stands in between.
+// id namespace takes effect for children only, so one more process stands in between, whose child
+// the init is. When it exits, the parent container's init adopts, and reaps, what it leaves.
+//
+// So nobody in a container's process id namespace is ever left to the agent, or, when the agent has
+// died, to the host's pid 1. The container's init, once killed, does not end before everybody in
+// its namespace has been reaped: ending a tree would take as long as pid 1 takes for that, and in
+// many a container pid 1 never does it.
 NO_SANITIZE int enter_and_clone(void* argument) {
   auto* start = static_cast<Start*>(argument);
   const long entered = raw_syscall(SYS_setns, start->parent_pidfd, start->enter_namespaces);
   if (entered < 0) return give_up(start, "setns", entered);
-  const bool nests = start->enter_namespaces & CLONE_NEWPID && start->clone_flags & CLONE_NEWPID;
-  if (!nests) return clone_init(start);
+  if (!is_inside(start)) return clone_init(start);
   base::CloneRequest request;
-  request.flags = CLONE_PARENT | CLONE_FILES;
+  request.flags = CLONE_FILES;
   request.run = clone_init;
   request.argument = start;
   request.stack = 1;
   const int code = base::clone_vfork(request, &start->between);
-  return code == 0 ? 0 : give_up(start, "clone3", code);
+  if (code < 0) return give_up(start, "clone3", code);
+  siginfo_t info{};
+  while (raw_syscall(SYS_waitid, P_PIDFD, start->between.pidfd, &info, kReap, nullptr) == -EINTR) {
+  }
+  start->between_killed = info.si_code != CLD_EXITED;
+  return 0;
 }
 
 // The pid of the process as we see it: the one that clone3 gave may be that of another namespace.
@@ -125,11 +144,8 @@ Result<pid_t> pid_of(int pidfd) {
   return base::fail("Failed to find the pid of the launch helper");
 }
 
-constexpr int kReap = WEXITED | __WALL;
-
-// Waits for a process that has done its part; false if it was killed before.
+// Waits for a child that has done its part; false if it was killed before.
 bool reap(const base::Cloned& process) {
-  if (process.pidfd < 0) return true;
   siginfo_t info{};
   while (waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap) < 0 && errno == EINTR) {
   }
@@ -137,15 +153,28 @@ bool reap(const base::Cloned& process) {
   return info.si_code == CLD_EXITED;
 }
 
+// Kills a process and waits until it is dead, whosever child it is.
+void kill_cloned(const base::Cloned& process) {
+  if (process.pidfd < 0) return;
+  (void)base::send_signal(process.pidfd, SIGKILL);
+  pollfd death{process.pidfd, POLLIN, 0};
+  while (poll(&death, 1, -1) < 0 && errno == EINTR) {
+  }
+  // It may be ours after all.
+  siginfo_t info;
+  waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap | WNOHANG);
+  close(process.pidfd);
+}
+
 // Waits for the processes between the agent and the init; false if one of them was killed. What it
 // had cloned then goes on beside us, on our memory, which is not ours to use before that is dead.
 bool reap_between(const base::Cloned& outer, Start* start) {
-  bool intact = reap(outer);
-  if (!intact) (void)base::send_signal(start->between.pidfd, SIGKILL);
-  if (!reap(start->between)) intact = false;
-  if (intact) return true;
-  (void)base::send_signal(start->init.pidfd, SIGKILL);
-  reap(start->init);
+  if (reap(outer) && !start->between_killed) {
+    if (start->between.pidfd >= 0) close(start->between.pidfd);
+    return true;
+  }
+  kill_cloned(start->between);
+  kill_cloned(start->init);
   return false;
 }
 
