@@ -27,16 +27,20 @@ std::unexpected<Error> fail_group(std::string_view call, const std::string& dire
   return fail(std::move(error));
 }
 
+// How the kernel hands out a control file: a record in one read, however long, if the buffer has
+// room; of a list as many lines as it likes.
+enum class Form : uint8_t { kRecord, kList };
+
 // The names are for messages.
-Result<std::string> read_control_file(int fd, const std::string& directory, const std::string& path,
-                                      const char* file = nullptr) {
+Result<std::string> read_control_file(int fd, Form form, const std::string& directory,
+                                      const std::string& path, const char* file = nullptr) {
   std::string content;
   char buffer[4096];
   while (true) {
     const ssize_t n = ::read(fd, buffer, sizeof(buffer));
     if (n < 0) return fail_group("read", directory, path, file);
-    if (n == 0) break;
     content.append(buffer, static_cast<size_t>(n));
+    if (n == 0 || (form == Form::kRecord && static_cast<size_t>(n) < sizeof(buffer))) break;
   }
   while (content.ends_with('\n')) content.pop_back();
   return content;
@@ -160,7 +164,7 @@ Result<CgroupDirectory> CgroupHierarchy::open_group(const std::string& path) con
 
 Result<std::string> CgroupHierarchy::read(const std::string& path, const char* file) const {
   TRY(Fd fd, open_file(path, file, O_RDONLY));
-  return read_control_file(fd.get(), directory_, path, file);
+  return read_control_file(fd.get(), Form::kRecord, directory_, path, file);
 }
 
 Result<uint64_t> CgroupHierarchy::read_number(const std::string& path, const char* file) const {
@@ -168,10 +172,20 @@ Result<uint64_t> CgroupHierarchy::read_number(const std::string& path, const cha
   return to_number(text, path, file);
 }
 
-Result<std::string> CgroupDirectory::read(const char* file) const {
-  const Fd fd(openat(fd_.get(), file, O_RDONLY | O_CLOEXEC));
+Result<Fd> CgroupDirectory::open(const char* file) const {
+  Fd fd(openat(fd_.get(), file, O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_group("open", path_, file);
-  return read_control_file(fd.get(), path_, file);
+  return fd;
+}
+
+Result<std::string> CgroupDirectory::read(const char* file) const {
+  TRY(const Fd fd, open(file));
+  return read_control_file(fd.get(), Form::kRecord, path_, file);
+}
+
+Result<std::string> CgroupDirectory::read_list(const char* file) const {
+  TRY(const Fd fd, open(file));
+  return read_control_file(fd.get(), Form::kList, path_, file);
 }
 
 Result<uint64_t> CgroupDirectory::read_number(const char* file) const {
@@ -180,7 +194,9 @@ Result<uint64_t> CgroupDirectory::read_number(const char* file) const {
 }
 
 Result<std::vector<pid_t>> CgroupHierarchy::processes(const std::string& path) const {
-  TRY(std::string text, read(path, "cgroup.procs"));
+  constexpr char kFile[] = "cgroup.procs";
+  TRY(const Fd fd, open_file(path, kFile, O_RDONLY));
+  TRY(const std::string text, read_control_file(fd.get(), Form::kList, directory_, path, kFile));
   std::vector<pid_t> pids;
   for (std::string_view line : split(text, '\n')) {
     if (auto pid = parse_number<pid_t>(line)) pids.push_back(*pid);

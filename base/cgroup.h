@@ -20,9 +20,14 @@ class CgroupDirectory {
   Result<std::string> read(const char* file) const;
   Result<uint64_t> read_number(const char* file) const;
 
+  // One that lists processes or threads.
+  Result<std::string> read_list(const char* file) const;
+
  private:
   friend class CgroupHierarchy;
   CgroupDirectory(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<Fd> open(const char* file) const;
 
   Fd fd_;
   std::string path_;  // for messages
@@ -62,7 +67,8 @@ class CgroupHierarchy {
   bool exists(const std::string& path) const;
   Result<std::vector<std::string>> children(const std::string& path) const;
 
-  // A control file of a group. Values are written in one system call and read without the line end.
+  // A control file of a group, but no list. Values are written in one system call and read without
+  // the line end.
   Status write(const std::string& path, const char* file, std::string_view value) const;
   Result<std::string> read(const std::string& path, const char* file) const;
   Result<uint64_t> read_number(const std::string& path, const char* file) const;

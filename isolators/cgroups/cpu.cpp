@@ -81,12 +81,12 @@ UsageReader CpuSubsystem::usage_reader(const std::string& group) {
 UsageReader CpuacctSubsystem::usage_reader(const std::string& group) {
   return [hierarchy = shared_hierarchy(), count_processes = count_processes_,
           group](mesos::v1::ResourceStatistics* statistics) {
-    auto directory = hierarchy->open_group(group);
-    if (!directory) return;
-    if (auto stat = directory->read("cpuacct.stat")) read_times(*stat, statistics);
+    if (auto stat = hierarchy->read(group, "cpuacct.stat")) read_times(*stat, statistics);
     if (!count_processes) return;
-    statistics->set_processes(count_lines(directory->read("cgroup.procs")));
-    statistics->set_threads(count_lines(directory->read("tasks")));
+    const auto directory = hierarchy->open_group(group);
+    if (!directory) return;
+    statistics->set_processes(count_lines(directory->read_list("cgroup.procs")));
+    statistics->set_threads(count_lines(directory->read_list("tasks")));
   };
 }
 
