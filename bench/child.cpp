@@ -14,11 +14,14 @@ using base::Result;
 using base::Status;
 
 Result<pid_t> start_program(const std::vector<std::string>& argv,
-                            std::vector<std::pair<int, int>> fds) {
+                            std::vector<std::pair<int, int>> fds,
+                            std::vector<std::string> environment) {
   base::SpawnOptions options;
   options.path = argv.front();
   options.argv = argv;
-  options.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  options.environment = std::move(environment);
+  options.environment.emplace_back(
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   options.fds = std::move(fds);
   return base::spawn_process(options);
 }

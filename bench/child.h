@@ -11,10 +11,12 @@
 
 namespace bench {
 
-// Starts a program with an environment of PATH alone. Its descriptors are those of `fds` ({ours,
-// its}); what is not named of 0, 1 and 2 is /dev/null. Close-on-exec descriptors of ours included.
+// Starts a program with an environment of PATH and `environment`. Its descriptors are those of `fds`
+// ({ours, its}); what is not named of 0, 1 and 2 is /dev/null. Close-on-exec descriptors of ours
+// included.
 base::Result<pid_t> start_program(const std::vector<std::string>& argv,
-                                  std::vector<std::pair<int, int>> fds = {});
+                                  std::vector<std::pair<int, int>> fds = {},
+                                  std::vector<std::string> environment = {});
 
 // Waits for its end; gives the raw wait status.
 base::Result<int> reap(pid_t pid);
@@ -32,6 +34,9 @@ class Child {
   ~Child() { kill(); }
 
   pid_t pid() const { return pid_; }
+
+  // The process is the caller's from now on.
+  pid_t release() { return std::exchange(pid_, -1); }
 
   // Without reaping it.
   bool has_ended() const;

@@ -102,6 +102,21 @@ Result<double> rate(int lanes, std::chrono::milliseconds duration,
   return done / milliseconds_since(start) * 1e3;
 }
 
+}  // namespace
+
+Result<double> launch_and_wait(Client& client, const std::string& name, Groups groups) {
+  const ContainerID id = child_id(root_id(kParent), name);
+  const std::string launch = request(launch_child(id, kTrue, groups));
+  const std::string wait = request(wait_for(id));
+  const auto start = Clock::now();
+  TRY_VOID(perform(client, launch));
+  TRY(const std::string end, perform(client, wait));
+  const double ms = milliseconds_since(start);
+  TRY_VOID(expect_success(end));
+  TRY_VOID(perform(client, remove(id)));
+  return ms;
+}
+
 Result<double> launch_rate(const Bench& bench, int connections, Groups groups,
                            std::chrono::milliseconds duration) {
   TRY(Client keeper, Client::connect(bench.agent.port()));
@@ -121,21 +136,6 @@ Result<double> launch_rate(const Bench& bench, int connections, Groups groups,
       });
   TRY_VOID(discard(keeper, parent));
   return launched;
-}
-
-}  // namespace
-
-Result<double> launch_and_wait(Client& client, const std::string& name, Groups groups) {
-  const ContainerID id = child_id(root_id(kParent), name);
-  const std::string launch = request(launch_child(id, kTrue, groups));
-  const std::string wait = request(wait_for(id));
-  const auto start = Clock::now();
-  TRY_VOID(perform(client, launch));
-  TRY(const std::string end, perform(client, wait));
-  const double ms = milliseconds_since(start);
-  TRY_VOID(expect_success(end));
-  TRY_VOID(perform(client, remove(id)));
-  return ms;
 }
 
 Status measure_launches(Bench& bench) {
@@ -173,8 +173,9 @@ Status measure_launch_rates(Bench& bench) {
   const std::chrono::milliseconds duration(bench.settings.quick ? 1000 : 4000);
   const Figure mesos{"Apache Mesos, 8 in parallel (scaled)",
                      kMesosLaunchesPerSecond / bench.mesos_scale, std::nullopt};
-  for (const int connections : {1, 8, 64}) {
+  for (const int connections : kLanes) {
     TRY(const double shared, launch_rate(bench, connections, Groups::kShared, duration));
+    bench.alone_rates[connections] = shared;
     const Figure figure{concat("launches, ", connections, " in parallel, parent's cgroups"), shared,
                         std::nullopt};
     bench.table.compare(figure, mesos, "/s", connections == 8 ? at_least(20) : Budget{});

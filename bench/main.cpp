@@ -1,4 +1,4 @@
-// mesos-bench: measures the agent beside crun, runc and bare system calls, and prints one table.
+// mesos-bench: measures the agent beside crun, runc, conmon and bare system calls, and prints one table.
 // Started by scripts/bench, which gives it namespaces of its own and cleans up behind it.
 
 #include <gflags/gflags.h>
@@ -22,8 +22,10 @@ DEFINE_string(cgroups_root, "", "The cgroup for everything that the run makes in
 DEFINE_string(crun, "", "The path of crun; empty: not compared with.");
 DEFINE_string(runc, "", "The path of runc; empty: not compared with.");
 DEFINE_bool(quick, false, "Few repetitions: under a minute.");
+DEFINE_string(conmon, "", "The path of conmon; empty: not compared with.");
 DEFINE_bool(large, false, "Also with 1,000 containers.");
-DEFINE_string(only, "", "Measure only this: launch, rate, session, key, stream or many.");
+DEFINE_bool(huge, false, "Also with 1,000 and 5,000 containers.");
+DEFINE_string(only, "", "Measure only this: launch, rate, session, key, stream, conmon or many.");
 
 namespace {
 
@@ -45,6 +47,7 @@ constexpr Measurement kMeasurements[] = {
     {"session", "sessions", bench::measure_sessions},
     {"key", "keystrokes", bench::measure_keys},
     {"stream", "output", bench::measure_streams},
+    {"conmon", "sessions beside conmon's", bench::measure_beside_conmon},
     {"many", "many containers", bench::measure_many_containers},
 };
 
@@ -57,8 +60,10 @@ Settings read_settings() {
   settings.cgroups_root = FLAGS_cgroups_root;
   settings.crun = FLAGS_crun;
   settings.runc = FLAGS_runc;
+  settings.conmon = FLAGS_conmon;
   settings.quick = FLAGS_quick;
-  settings.large = FLAGS_large;
+  settings.large = FLAGS_large || FLAGS_huge;
+  settings.huge = FLAGS_huge;
   return settings;
 }
 

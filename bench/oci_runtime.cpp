@@ -21,23 +21,37 @@ namespace {
 
 constexpr char kIdle[] = "idle";
 
+std::string json_text(const std::string& text) {
+  std::string json;
+  proto::append_json_string(text, &json);
+  return json;
+}
+
 std::string json_list(const std::vector<std::string>& items) {
   std::string text = "[";
   for (const auto& item : items) {
     if (text.size() > 1) text += ',';
-    proto::append_json_string(item, &text);
+    text += json_text(item);
   }
   return text + ']';
 }
 
 // The same limits as the agent's containers have (bench/operator_calls.cpp).
-std::string config(const std::vector<std::string>& argv, const std::string& group) {
+std::string config(const std::vector<std::string>& argv, const std::string& group,
+                   const std::string& self_directory) {
+  std::string more_mounts;
+  if (!self_directory.empty()) {
+    more_mounts = concat(R"(,{"destination":")", OciRuntime::kSelfDirectory,
+                         R"(","type":"bind","source":)", json_text(self_directory),
+                         R"(,"options":["bind","ro"]})");
+  }
   return concat(
       R"({"ociVersion":"1.0.0","process":{"terminal":false,"user":{"uid":0,"gid":0},"cwd":"/",)",
       R"("env":["PATH=/usr/bin:/bin"],"args":)", json_list(argv),
       R"(},"root":{"path":"rootfs"},"mounts":[)",
       R"({"destination":"/proc","type":"proc","source":"proc"},)",
-      R"({"destination":"/usr","type":"bind","source":"/usr","options":["rbind","ro"]}],)",
+      R"({"destination":"/usr","type":"bind","source":"/usr","options":["rbind","ro"]})", more_mounts,
+      "],",
       R"("linux":{"cgroupsPath":"/)", group,
       R"(","resources":{"cpu":{"shares":1024},"memory":{"limit":67108864,"reservation":67108864},)",
       R"("pids":{"limit":4096}},"namespaces":[{"type":"pid"},{"type":"mount"}]}})");
@@ -60,7 +74,8 @@ OciRuntime::OciRuntime(std::string program, const std::string& directory, std::s
       group_(std::move(group)) {}
 
 Result<std::string> OciRuntime::make_bundle(const std::string& id,
-                                            const std::vector<std::string>& argv) const {
+                                            const std::vector<std::string>& argv,
+                                            const std::string& self_directory) const {
   std::string bundle = base::join_path(directory_, id);
   const std::string rootfs = base::join_path(bundle, "rootfs");
   if (base::path_exists(rootfs)) return bundle;
@@ -72,12 +87,13 @@ Result<std::string> OciRuntime::make_bundle(const std::string& id,
         make_link(concat("usr/", std::string_view(name)).c_str(), base::join_path(rootfs, name)));
   }
   const std::string group = concat(group_, "/", name_, "-", id);
-  TRY_VOID(base::write_file(base::join_path(bundle, "config.json"), config(argv, group)));
+  TRY_VOID(base::write_file(base::join_path(bundle, "config.json"), config(argv, group, self_directory)));
   return bundle;
 }
 
 std::vector<std::string> OciRuntime::command(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> argv = {program_, "--root", state_directory_};
+  std::vector<std::string> argv = global_arguments();
+  argv.insert(argv.begin(), program_);
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
 }
@@ -92,8 +108,11 @@ Result<double> OciRuntime::run_true(int lane) const {
   return milliseconds_since(start);
 }
 
-Status OciRuntime::start_idle() {
-  TRY(const std::string bundle, make_bundle(kIdle, {"/bin/sleep", "100000"}));
+const char* OciRuntime::idle_id() const { return kIdle; }
+
+Status OciRuntime::start_idle(const std::string& self) {
+  TRY(const std::string bundle,
+      make_bundle(kIdle, {"/bin/sleep", "100000"}, self.substr(0, self.rfind('/'))));
   TRY(const pid_t pid, start_program(command({"run", "--detach", "--bundle", bundle, kIdle}),
                                      {{STDERR_FILENO, STDERR_FILENO}}));
   TRY_VOID(expect_exit(pid, concat(name_, " run --detach")));

@@ -141,6 +141,12 @@ Call get_containers() {
   return call;
 }
 
+Call get_state() {
+  Call call;
+  call.set_type(Call::GET_STATE);
+  return call;
+}
+
 Call get_health() {
   Call call;
   call.set_type(Call::GET_HEALTH);

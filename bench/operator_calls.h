@@ -38,6 +38,7 @@ Call wait_for(const ContainerID& id);
 Call kill(const ContainerID& id);
 Call remove(const ContainerID& id);
 Call get_containers();
+Call get_state();
 Call get_health();
 
 // The whole request for a call that is one message.

@@ -51,4 +51,17 @@ Result<double> cpu_milliseconds(pid_t pid) {
   return sum;
 }
 
+Result<Samples> pss_of(std::string_view program, size_t expected) {
+  TRY(const auto pids, find_processes(program));
+  if (pids.size() < expected) {
+    return base::fail(concat("Only ", pids.size(), " processes of ", program, " run"));
+  }
+  Samples samples;
+  for (const pid_t pid : pids) {
+    TRY(const double kib, pss_kib(pid));
+    samples.add(kib);
+  }
+  return samples;
+}
+
 }  // namespace bench

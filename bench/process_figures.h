@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bench/samples.h"
 
 namespace bench {
 
@@ -17,6 +18,9 @@ base::Result<std::vector<pid_t>> find_processes(std::string_view name);
 
 // Proportional set size: private memory, and each shared page divided by its users.
 base::Result<double> pss_kib(pid_t pid);
+
+// The PSS of each process of a program, at least `expected` of which must be there.
+base::Result<Samples> pss_of(std::string_view program, size_t expected);
 
 // CPU time used so far by all threads.
 base::Result<double> cpu_milliseconds(pid_t pid);

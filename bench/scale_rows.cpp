@@ -31,20 +31,6 @@ Status launch_many(Bench& bench, int first, int end) {
   return {};
 }
 
-// The PSS of each process of a program, at least `expected` of which must be there.
-Result<Samples> pss_of(std::string_view program, size_t expected) {
-  TRY(const auto pids, find_processes(program));
-  if (pids.size() < expected) {
-    return base::fail(concat("Only ", pids.size(), " processes of ", program, " run"));
-  }
-  Samples samples;
-  for (const pid_t pid : pids) {
-    TRY(const double kib, pss_kib(pid));
-    samples.add(kib);
-  }
-  return samples;
-}
-
 Status measure_memory_of_100(Bench& bench) {
   TRY(const Samples switchboards, pss_of("mesos-io-switchboard", kAttachable));
   bench.table.state(
@@ -87,18 +73,24 @@ Status measure_idleness(Bench& bench, int count) {
   return {};
 }
 
-Status measure_get_containers(Bench& bench, int count) {
+Result<Samples> time_call(Bench& bench, const Call& call) {
   TRY(Client client, Client::connect(bench.agent.port()));
-  const std::string call = request(get_containers());
+  const std::string bytes = request(call);
   Samples samples;
   for (int i = 0; i < bench.settings.rounds(80); ++i) {
     const auto start = Clock::now();
-    TRY_VOID(perform(client, call));
+    TRY_VOID(perform(client, bytes));
     samples.add(milliseconds_since(start));
   }
-  Figure mesos = bench.mesos(kMesosGetContainersMs * count / 300);
-  bench.table.compare(Figure::of(concat("GET_CONTAINERS, ", count, " containers"), samples), mesos,
-                      "ms", at_most(0.1));
+  return samples;
+}
+
+Status measure_reads(Bench& bench, int count) {
+  TRY(const Samples containers, time_call(bench, get_containers()));
+  bench.table.compare(Figure::of(concat("GET_CONTAINERS, ", count, " containers"), containers),
+                      bench.mesos(kMesosGetContainersMs * count / 300), "ms", at_most(0.1));
+  TRY(const Samples state, time_call(bench, get_state()));
+  bench.table.state(Figure::of(concat("GET_STATE, ", count, " containers"), state), "ms");
   return {};
 }
 
@@ -119,6 +111,22 @@ Status measure_launches_among(Bench& bench, int count) {
       {"with none, over the clone floor of then", *bench.alone_ms / *bench.alone_floor_ms,
        std::nullopt},
       "times");
+  return {};
+}
+
+Status measure_rates_among(Bench& bench, int count) {
+  const std::chrono::milliseconds duration(bench.settings.quick ? 500 : 3000);
+  for (const int connections : kLanes) {
+    TRY(const double rate, launch_rate(bench, connections, Groups::kShared, duration));
+    const Figure figure{concat("launches, ", connections, " in parallel, ", count, " running"),
+                        rate, std::nullopt};
+    const auto alone = bench.alone_rates.find(connections);
+    if (alone == bench.alone_rates.end()) {
+      bench.table.state(figure, "/s");
+    } else {
+      bench.table.compare(figure, {"the same with none", alone->second, std::nullopt}, "/s");
+    }
+  }
   return {};
 }
 
@@ -145,7 +153,7 @@ Status measure_restart(Bench& bench, int count) {
   }
   bench.table.state(
       Figure::of(concat("restart to the first answer, ", count, " containers"), samples), "ms",
-      at_most(500));
+      count <= 1000 ? at_most(500) : Budget{});
   return {};
 }
 
@@ -153,10 +161,11 @@ Status measure_with(Bench& bench, int running, int count) {
   TRY_VOID(launch_many(bench, running, count));
   TRY(const double agent, pss_kib(bench.agent.pid()));
   bench.table.state({concat("PSS of the agent, ", count, " containers"), agent, std::nullopt},
-                    "KiB", at_most(32 * 1024));
+                    "KiB", count <= 1000 ? at_most(32 * 1024) : Budget{});
   TRY_VOID(measure_idleness(bench, count));
-  TRY_VOID(measure_get_containers(bench, count));
+  TRY_VOID(measure_reads(bench, count));
   TRY_VOID(measure_launches_among(bench, count));
+  TRY_VOID(measure_rates_among(bench, count));
   return measure_restart(bench, count);
 }
 
@@ -167,7 +176,9 @@ Status measure_many_containers(Bench& bench) {
   TRY_VOID(measure_memory_of_100(bench));
   TRY_VOID(measure_with(bench, kAttachable, 300));
   if (!bench.settings.large) return {};
-  return measure_with(bench, 300, 1000);
+  TRY_VOID(measure_with(bench, 300, 1000));
+  if (!bench.settings.huge) return {};
+  return measure_with(bench, 1000, 5000);
 }
 
 }  // namespace bench

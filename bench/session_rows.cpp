@@ -1,10 +1,10 @@
 // Sessions: how soon the first byte comes, how long a short one takes, and the echo of a keystroke.
 
 #include "base/strings.h"
+#include "bench/agent_session.h"
 #include "bench/echo_floor.h"
 #include "bench/operator_calls.h"
 #include "bench/rows.h"
-#include "bench/stream_meter.h"
 
 namespace bench {
 
@@ -17,59 +17,13 @@ namespace {
 constexpr double kMesosFirstByteMs = 67;  // the middle of 60 to 75
 constexpr double kMesosKeyMs = 0.32;
 
-// A session's stream. Its input, if it is opened, has a connection of its own.
-class Session {
- public:
-  static Result<Session> start(const Bench& bench, const std::string& call, Encoding encoding) {
-    TRY(Client output, Client::connect(bench.agent.port()));
-    Session session(std::move(output), encoding);
-    session.started_ = Clock::now();
-    TRY_VOID(session.output_.send(call));
-    TRY(const int status, session.output_.read_head());
-    if (status != 200) return session.refused(status);
-    return session;
-  }
-
-  Clock::time_point started() const { return started_; }
-
-  // Waits until `bytes` bytes of the container's have come in all.
-  Status await_payload(uint64_t bytes) {
-    while (meter_.payload() < bytes && !meter_.ended()) TRY_VOID(read());
-    if (meter_.payload() < bytes) return base::fail("A session has ended early");
-    return {};
-  }
-
-  Status await_end() {
-    while (!meter_.ended()) TRY_VOID(read());
-    return {};
-  }
-
- private:
-  Session(Client output, Encoding encoding) : output_(std::move(output)), meter_(encoding) {}
-
-  std::unexpected<base::Error> refused(int status) {
-    auto why = output_.read_some();
-    return base::fail(concat("A session's launch answers ", status, ": ", why.value_or("")));
-  }
-
-  Status read() {
-    TRY(const auto bytes, output_.read_some());
-    if (bytes.empty()) return base::fail("A session's connection has been closed");
-    return meter_.feed(bytes);
-  }
-
-  Client output_;
-  StreamMeter meter_;
-  Clock::time_point started_;
-};
-
 Status measure_echo(const Bench& bench, Client& client, int round, Samples* first_byte,
                     Samples* end) {
   const ContainerID id = child_id(root_id(kParent), concat("session-", round));
   const std::string wait = request(wait_for(id));
-  TRY(Session session,
-      Session::start(bench, request(launch_session(id, {"/bin/echo", "hello"}, false)),
-                     Encoding::kJson));
+  TRY(AgentSession session,
+      AgentSession::start(bench.agent, request(launch_session(id, {"/bin/echo", "hello"}, false)),
+                          Encoding::kJson));
   TRY_VOID(session.await_payload(1));
   first_byte->add(milliseconds_since(session.started()));
   TRY_VOID(session.await_end());
@@ -78,39 +32,6 @@ Status measure_echo(const Bench& bench, Client& client, int round, Samples* firs
   TRY_VOID(expect_success(reply));
   return perform(client, remove(id));
 }
-
-// A session to type into.
-class TypingSession {
- public:
-  static Result<TypingSession> start(const Bench& bench, const std::string& name, EchoKind kind) {
-    const ContainerID id = child_id(root_id(kParent), name);
-    const bool tty = kind == EchoKind::kTerminal;
-    const std::vector<std::string> argv = tty ? std::vector<std::string>{"/bin/sleep", "100000"}
-                                              : std::vector<std::string>{"/bin/cat"};
-    TRY(Session session,
-        Session::start(bench, request(launch_session(id, argv, tty), Encoding::kProtobuf),
-                       Encoding::kProtobuf));
-    TRY(Client input, Client::connect(bench.agent.port()));
-    TRY_VOID(input.send(attach_input_head() + input_id_chunk(id)));
-    return TypingSession(std::move(session), std::move(input));
-  }
-
-  Result<double> send_key() {
-    const auto start = Clock::now();
-    TRY_VOID(input_.send(key_));
-    TRY_VOID(session_.await_payload(++keys_));
-    return milliseconds_since(start);
-  }
-
- private:
-  TypingSession(Session session, Client input)
-      : session_(std::move(session)), input_(std::move(input)) {}
-
-  Session session_;
-  Client input_;
-  const std::string key_ = input_data_chunk("x");
-  uint64_t keys_ = 0;
-};
 
 struct KeyMeasurement {
   EchoKind kind;
@@ -129,7 +50,8 @@ Status measure_keys(Bench& bench, const KeyMeasurement& what) {
   const int keys = bench.settings.rounds(3000);
   const int warm_up = 20;
   {
-    TRY(TypingSession session, TypingSession::start(bench, what.session, what.kind));
+    const ContainerID id = child_id(root_id(kParent), what.session);
+    TRY(TypingSession session, TypingSession::start(bench.agent, id, what.kind));
     TRY(EchoFloor floor, EchoFloor::start(bench.settings.self, what.kind));
     for (int i = -warm_up; i < keys; ++i) {
       TRY(const double our_ms, session.send_key());
@@ -155,7 +77,7 @@ Status measure_keys(Bench& bench, const KeyMeasurement& what) {
 
 Status measure_sessions(Bench& bench) {
   TRY(Client client, Client::connect(bench.agent.port()));
-  for (auto& runtime : bench.runtimes) TRY_VOID(runtime.start_idle());
+  for (auto& runtime : bench.runtimes) TRY_VOID(runtime.start_idle(bench.settings.self));
   Samples first_byte, end;
   std::vector<Samples> their_first(bench.runtimes.size());
   std::vector<Samples> their_end(bench.runtimes.size());

@@ -1,10 +1,9 @@
 // Throughput of a session's output, beside a bare copy loop.
 
 #include "base/strings.h"
+#include "bench/agent_session.h"
 #include "bench/copy_floor.h"
-#include "bench/operator_calls.h"
 #include "bench/rows.h"
-#include "bench/stream_meter.h"
 
 namespace bench {
 
@@ -21,33 +20,6 @@ constexpr double kBareThen = 1850;
 constexpr double kMesosProtobuf = 215;
 constexpr double kMesosJson = 60;
 
-// Bytes of payload per second, from the call to the end of the response.
-Result<double> stream(const Bench& bench, const std::string& name, Encoding encoding,
-                      uint64_t bytes) {
-  TRY(Client client, Client::connect(bench.agent.port()));
-  const ContainerID id = child_id(root_id(kParent), name);
-  const std::string call =
-      request(launch_session(id, writer_command(bench.settings.self, bytes), false), encoding);
-  StreamMeter meter(encoding);
-  const auto start = Clock::now();
-  TRY_VOID(client.send(call));
-  TRY(const int status, client.read_head());
-  if (status != 200) return base::fail(concat("A session's launch answers ", status));
-  while (!meter.ended()) {
-    TRY(const auto piece, client.read_some());
-    if (piece.empty()) return base::fail("A session's connection has been closed");
-    TRY_VOID(meter.feed(piece));
-  }
-  const double ms = milliseconds_since(start);
-  if (meter.payload() != bytes) {
-    return base::fail(concat("A session has brought ", meter.payload(), " bytes of ", bytes));
-  }
-  TRY(Client cleaner, Client::connect(bench.agent.port()));
-  (void)cleaner.exchange(request(wait_for(id)));
-  TRY_VOID(perform(cleaner, remove(id)));  // its sandbox has all the output too
-  return static_cast<double>(bytes) / ms * 1e3;
-}
-
 Status compare(Bench& bench, const char* encoding, const Samples& ours, const Samples& bare,
                double mesos_share, Budget budget) {
   const Figure figure{concat("session output, ", std::string_view(encoding)), ours.p50(),
@@ -62,18 +34,36 @@ Status compare(Bench& bench, const char* encoding, const Samples& ours, const Sa
 
 }  // namespace
 
+Result<double> stream_session(const Bench& bench, const std::string& name, Encoding encoding,
+                              uint64_t bytes) {
+  const ContainerID id = child_id(root_id(kParent), name);
+  const auto command = writer_command(bench.settings.self, bytes);
+  TRY(AgentSession session,
+      AgentSession::start(bench.agent, request(launch_session(id, command, false), encoding),
+                          encoding));
+  TRY_VOID(session.await_end());
+  const double ms = milliseconds_since(session.started());
+  if (session.payload() != bytes) {
+    return base::fail(concat("A session has brought ", session.payload(), " bytes of ", bytes));
+  }
+  TRY(Client cleaner, Client::connect(bench.agent.port()));
+  (void)cleaner.exchange(request(wait_for(id)));
+  TRY_VOID(perform(cleaner, remove(id)));  // its sandbox has all the output too
+  return static_cast<double>(bytes) / ms * 1e3;
+}
+
 Status measure_streams(Bench& bench) {
   const uint64_t bytes = (bench.settings.quick ? uint64_t{128} : uint64_t{512}) << 20;
   Samples bare, protobuf, json;
   // The first one often stands alone: the sandbox's files fill memory that a virtual machine's host
   // has yet to find, and later ones get the same memory again.
-  TRY(const double first, stream(bench, "first", Encoding::kProtobuf, bytes));
+  TRY(const double first, stream_session(bench, "first", Encoding::kProtobuf, bytes));
   for (int round = 0; round < (bench.settings.quick ? 3 : 7); ++round) {
     TRY(double rate, measure_copy(bench.settings.self, bytes));
     bare.add(rate / kMegabyte);
-    TRY(rate, stream(bench, concat("protobuf-", round), Encoding::kProtobuf, bytes));
+    TRY(rate, stream_session(bench, concat("protobuf-", round), Encoding::kProtobuf, bytes));
     protobuf.add(rate / kMegabyte);
-    TRY(rate, stream(bench, concat("json-", round), Encoding::kJson, bytes));
+    TRY(rate, stream_session(bench, concat("json-", round), Encoding::kJson, bytes));
     json.add(rate / kMegabyte);
   }
   bench.table.compare({"session output, protobuf, the first one", first / kMegabyte, std::nullopt},
