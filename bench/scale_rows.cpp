@@ -22,11 +22,21 @@ constexpr double kMesosGetContainersMs = 89;
 const std::vector<std::string> kSleep = {"/bin/sleep", "100000"};
 constexpr int kAttachable = 100;
 
-// Starts the root containers from number `first` on.
+// The first are roots, each with groups of its own; the others are nested in them, without.
+constexpr int kRoots = 1000;
+
+ContainerID many_id(int i) {
+  if (i < kRoots) return root_id(concat("many-", i));
+  return child_id(root_id(concat("many-", i % kRoots)), concat(i));
+}
+
+// Starts the containers from number `first` on.
 Status launch_many(Bench& bench, int first, int end) {
   TRY(Client client, Client::connect(bench.agent.port()));
   for (int i = first; i < end; ++i) {
-    TRY_VOID(perform(client, launch_root(root_id(concat("many-", i)), kSleep, i < kAttachable)));
+    const ContainerID id = many_id(i);
+    TRY_VOID(perform(client, id.has_parent() ? launch_child(id, kSleep, Groups::kShared)
+                                             : launch_root(id, kSleep, i < kAttachable)));
   }
   return {};
 }

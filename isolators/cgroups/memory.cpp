@@ -140,18 +140,17 @@ std::optional<base::Task<Limitation>> MemorySubsystem::watch(const std::string& 
                                  concat(notification.get(), " ", control->get()));
   // Without the notification limitation_at_end still tells, when the command has ended.
   if (!armed) return std::nullopt;
-  return wait_for_oom(group, std::move(notification), *std::move(control));
+  return wait_for_oom(group, std::move(notification));
 }
 
-base::Task<Limitation> MemorySubsystem::wait_for_oom(std::string group, base::Fd notification,
-                                                     base::Fd control) {
+base::Task<Limitation> MemorySubsystem::wait_for_oom(std::string group,
+                                                     base::Fd notification) {
   base::FdWatch watch(notification.get(), base::FdWatch::kRead);
   while (true) {
     uint64_t count;
     if (::read(notification.get(), &count, sizeof(count)) != sizeof(count)) {
       co_await watch.readable();
     } else if (hierarchy().exists(group)) {  // the event also comes when the group is removed
-      control.reset();
       co_return describe_oom(group);
     }
   }

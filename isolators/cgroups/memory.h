@@ -25,7 +25,7 @@ class MemorySubsystem final : public Subsystem {
   std::optional<Limitation> limitation_at_end(const std::string& group) override;
 
  private:
-  base::Task<Limitation> wait_for_oom(std::string group, base::Fd notification, base::Fd control);
+  base::Task<Limitation> wait_for_oom(std::string group, base::Fd notification);
   Limitation describe_oom(const std::string& group);
 
   const bool limit_swap_;
