@@ -1,9 +1,7 @@
 #include "base/process.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,75 +10,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "base/fd_watch.h"
 #include "base/files.h"
 #include "base/strings.h"
 
 namespace base {
-
-namespace {
-
-// What is done to the descriptors in the child: each number that it gets is made from ours, and
-// every other is closed.
-class FdPlan {
- public:
-  // kInvalid for negative numbers and for two descriptors under one number.
-  static Result<FdPlan> make(const std::vector<std::pair<int, int>>& fds) {
-    FdPlan plan;
-    for (auto [ours, theirs] : fds) {
-      if (ours < 0 || theirs < 0 || !plan.targets_.insert(theirs).second) {
-        return fail(ErrorKind::kInvalid, concat("cannot pass descriptor ", ours, " as ", theirs));
-      }
-    }
-    for (auto [ours, theirs] : fds) {
-      if (ours != theirs && plan.targets_.contains(ours)) {
-        // Its number is made into another one's before or after: use a copy out of the way.
-        Fd copy(fcntl(ours, F_DUPFD_CLOEXEC, std::max(plan.end(), kStandardEnd)));
-        if (!copy) return fail_errno(concat("cannot pass descriptor ", ours));
-        ours = copy.get();
-        plan.copies_.push_back(std::move(copy));
-      }
-      plan.steps_.emplace_back(ours, theirs);
-    }
-    return plan;
-  }
-
-  void add_to(posix_spawn_file_actions_t& actions) const {
-    // With both numbers the same, this takes close-on-exec off.
-    for (auto [ours, theirs] : steps_) posix_spawn_file_actions_adddup2(&actions, ours, theirs);
-    for (int fd = 0; fd < std::max(end(), kStandardEnd); ++fd) {
-      if (targets_.contains(fd)) continue;
-      if (fd < kStandardEnd) {
-        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-      } else {
-        posix_spawn_file_actions_addclose(&actions, fd);
-      }
-    }
-    posix_spawn_file_actions_addclosefrom_np(&actions, std::max(end(), kStandardEnd));
-  }
-
- private:
-  static constexpr int kStandardEnd = 3;
-
-  // The first number above those of the child.
-  int end() const { return targets_.empty() ? 0 : *targets_.rbegin() + 1; }
-
-  std::set<int> targets_;
-  std::vector<std::pair<int, int>> steps_;
-  std::vector<Fd> copies_;
-};
-
-// For a call that wants an array with a null pointer at its end. Valid as long as `texts`.
-std::vector<char*> c_strings(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-}  // namespace
 
 Result<Fd> open_pidfd(pid_t pid) {
   Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
@@ -156,36 +91,6 @@ Result<size_t> spare_descriptors() {
     used = names.size();
   }
   return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
-}
-
-Result<pid_t> spawn_process(const SpawnOptions& options) {
-  TRY(FdPlan plan, FdPlan::make(options.fds));
-  std::vector<char*> argv = c_strings(options.argv);
-  std::vector<char*> environment = c_strings(options.environment);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  plan.add_to(actions);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t blocked;
-  sigset_t all;
-  sigemptyset(&blocked);
-  for (const int signal : options.blocked_signals) sigaddset(&blocked, signal);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &blocked);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-  if (options.new_session) flags |= POSIX_SPAWN_SETSID;
-  posix_spawnattr_setflags(&attributes, static_cast<short>(flags));
-
-  pid_t pid = -1;
-  const int code = posix_spawn(&pid, options.path.c_str(), &actions, &attributes, argv.data(),
-                               environment.data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) return fail_errno(concat("Failed to start '", options.path, "'"), code);
-  return pid;
 }
 
 }  // namespace base

@@ -40,8 +40,8 @@ Status AgentSession::read() {
 Result<TypingSession> TypingSession::start(const AgentProcess& agent, const ContainerID& id,
                                            EchoKind kind) {
   const bool tty = kind == EchoKind::kTerminal;
-  const std::vector<std::string> argv = tty ? std::vector<std::string>{"/bin/sleep", "100000"}
-                                            : std::vector<std::string>{"/bin/cat"};
+  const std::vector<std::string> argv =
+      tty ? std::vector<std::string>{"/bin/sleep", "100000"} : std::vector<std::string>{"/bin/cat"};
   TRY(AgentSession session,
       AgentSession::start(agent, request(launch_session(id, argv, tty), Encoding::kProtobuf),
                           Encoding::kProtobuf));

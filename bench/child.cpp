@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "base/process.h"
+#include "base/spawn.h"
 #include "base/strings.h"
 
 namespace bench {

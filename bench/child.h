@@ -11,7 +11,8 @@
 
 namespace bench {
 
-// Starts a program with an environment of PATH and `environment`. Its descriptors are those of `fds`
+// Starts a program with an environment of PATH and `environment`. Its descriptors are those of
+// `fds`
 // ({ours, its}); what is not named of 0, 1 and 2 is /dev/null. Close-on-exec descriptors of ours
 // included.
 base::Result<pid_t> start_program(const std::vector<std::string>& argv,

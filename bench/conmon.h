@@ -1,5 +1,5 @@
-// conmon with runc: what Podman and CRI-O hold a container's streams with, used for a session as they
-// use it for an attached `exec`.
+// conmon with runc: what Podman and CRI-O hold a container's streams with, used for a session as
+// they use it for an attached `exec`.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ class Conmon {
 
     Clock::time_point started_;
     Child conmon_;
-    base::Fd connection_;  // SOCK_SEQPACKET; each packet is a byte that names the stream, and output
+    base::Fd
+        connection_;  // SOCK_SEQPACKET; each packet is a byte that names the stream, and output
     uint64_t payload_ = 0;
     bool ended_ = false;
   };

@@ -84,15 +84,14 @@ Status compare_streams(Bench& bench, const Conmon& conmon) {
   const std::string inside = OciRuntime::kSelfDirectory + self.substr(self.rfind('/'));
   Samples ours, theirs;
   for (int round = 0; round < (bench.settings.quick ? 2 : 5); ++round) {
-    TRY(double rate, stream_session(bench, concat("beside-conmon-stream-", round),
-                                    Encoding::kProtobuf, bytes));
+    TRY(double rate,
+        stream_session(bench, concat("beside-conmon-stream-", round), Encoding::kProtobuf, bytes));
     ours.add(rate / kMegabyte);
     TRY(rate, stream_conmon(conmon, concat("stream-", round), inside, bytes));
     theirs.add(rate / kMegabyte);
   }
   bench.table.compare({"session output, protobuf", ours.p50(), std::nullopt},
-                      {"conmon, by its attach socket, no log", theirs.p50(), std::nullopt},
-                      "MB/s");
+                      {"conmon, by its attach socket, no log", theirs.p50(), std::nullopt}, "MB/s");
   return {};
 }
 

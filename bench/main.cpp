@@ -1,5 +1,5 @@
-// mesos-bench: measures the agent beside crun, runc, conmon and bare system calls, and prints one table.
-// Started by scripts/bench, which gives it namespaces of its own and cleans up behind it.
+// mesos-bench: measures the agent beside crun, runc, conmon and bare system calls, and prints one
+// table. Started by scripts/bench, which gives it namespaces of its own and cleans up behind it.
 
 #include <gflags/gflags.h>
 #include <signal.h>

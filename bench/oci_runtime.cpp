@@ -41,18 +41,17 @@ std::string config(const std::vector<std::string>& argv, const std::string& grou
                    const std::string& self_directory) {
   std::string more_mounts;
   if (!self_directory.empty()) {
-    more_mounts = concat(R"(,{"destination":")", OciRuntime::kSelfDirectory,
-                         R"(","type":"bind","source":)", json_text(self_directory),
-                         R"(,"options":["bind","ro"]})");
+    more_mounts =
+        concat(R"(,{"destination":")", OciRuntime::kSelfDirectory, R"(","type":"bind","source":)",
+               json_text(self_directory), R"(,"options":["bind","ro"]})");
   }
   return concat(
       R"({"ociVersion":"1.0.0","process":{"terminal":false,"user":{"uid":0,"gid":0},"cwd":"/",)",
       R"("env":["PATH=/usr/bin:/bin"],"args":)", json_list(argv),
       R"(},"root":{"path":"rootfs"},"mounts":[)",
       R"({"destination":"/proc","type":"proc","source":"proc"},)",
-      R"({"destination":"/usr","type":"bind","source":"/usr","options":["rbind","ro"]})", more_mounts,
-      "],",
-      R"("linux":{"cgroupsPath":"/)", group,
+      R"({"destination":"/usr","type":"bind","source":"/usr","options":["rbind","ro"]})",
+      more_mounts, "],", R"("linux":{"cgroupsPath":"/)", group,
       R"(","resources":{"cpu":{"shares":1024},"memory":{"limit":67108864,"reservation":67108864},)",
       R"("pids":{"limit":4096}},"namespaces":[{"type":"pid"},{"type":"mount"}]}})");
 }
@@ -87,7 +86,8 @@ Result<std::string> OciRuntime::make_bundle(const std::string& id,
         make_link(concat("usr/", std::string_view(name)).c_str(), base::join_path(rootfs, name)));
   }
   const std::string group = concat(group_, "/", name_, "-", id);
-  TRY_VOID(base::write_file(base::join_path(bundle, "config.json"), config(argv, group, self_directory)));
+  TRY_VOID(base::write_file(base::join_path(bundle, "config.json"),
+                            config(argv, group, self_directory)));
   return bundle;
 }
 

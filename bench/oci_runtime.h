@@ -1,6 +1,6 @@
 // crun and runc, with a bundle that isolates as the agent is asked to: pid and mount namespaces, a
-// /proc of its own, limits of cpu, memory and pids. The programs come from the host's /usr; the idle
-// container has this program as well.
+// /proc of its own, limits of cpu, memory and pids. The programs come from the host's /usr; the
+// idle container has this program as well.
 #pragma once
 
 #include <string>

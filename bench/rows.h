@@ -84,8 +84,8 @@ base::Result<double> launch_and_wait(Client& client, const std::string& name, Gr
 base::Result<double> launch_rate(const Bench& bench, int connections, Groups groups,
                                  std::chrono::milliseconds duration);
 
-// A session of kParent's that writes `bytes` bytes: bytes of payload per second, from the call to the
-// end of the response.
+// A session of kParent's that writes `bytes` bytes: bytes of payload per second, from the call to
+// the end of the response.
 base::Result<double> stream_session(const Bench& bench, const std::string& name, Encoding encoding,
                                     uint64_t bytes);
 

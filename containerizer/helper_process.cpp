@@ -15,6 +15,7 @@
 #include <cstdio>
 
 #include "base/clone.h"
+#include "base/fd_window.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "base/raw_syscall.h"
@@ -34,12 +35,14 @@ namespace {
 
 constexpr int kDescriptors = 5;  // the three standard streams, spec, status
 constexpr int kMaxGroups = 32;
+static_assert(kDescriptors + kMaxGroups < base::FdWindow::kSize - 1);
 
 // Shared between the agent and the children that share its memory.
 struct Start {
-  int helper_fd;
-  int fds[kDescriptors];  // ours; become 0, 1, 2, kLaunchSpecFd, kStatusFd
-  int groups[kMaxGroups];
+  int helper_fd;  // in the window
+  int window_end;
+  int fds[kDescriptors];   // in the window; become 0, 1, 2, kLaunchSpecFd, kStatusFd
+  int groups[kMaxGroups];  // in the window
   int group_count;
   int parent_pidfd;
   int enter_namespaces;
@@ -60,9 +63,12 @@ NO_SANITIZE int give_up(Start* start, const char* call, long result) {
   return 1;
 }
 
-// The future init: joins its cgroups, puts its descriptors in place and becomes the helper.
+// The future init: leaves our descriptors behind, joins its cgroups, puts its own descriptors in
+// place and becomes the helper.
 NO_SANITIZE int become_helper(void* argument) {
   auto* start = static_cast<Start*>(argument);
+  const long unshared = raw_syscall(SYS_close_range, start->window_end, ~0U, CLOSE_RANGE_UNSHARE);
+  if (unshared < 0) return give_up(start, "close_range", unshared);
   for (int i = 0; i < start->group_count; ++i) {
     // "0" is whoever writes it. That this process joins by itself, while it has one thread, spares
     // it the locks that moving somebody else takes.
@@ -96,7 +102,7 @@ NO_SANITIZE bool is_inside(const Start* start) {
 NO_SANITIZE int clone_init(void* argument) {
   auto* start = static_cast<Start*>(argument);
   base::CloneRequest request;
-  request.flags = start->clone_flags | (is_inside(start) ? 0 : CLONE_PARENT);
+  request.flags = start->clone_flags | CLONE_FILES | (is_inside(start) ? 0 : CLONE_PARENT);
   request.run = become_helper;
   request.argument = start;
   request.stack = 2;
@@ -178,28 +184,23 @@ bool reap_between(const base::Cloned& outer, Start* start) {
   return false;
 }
 
-// Where each descriptor has to go must not be where another one still is: those are moved above,
-// and kept in `copies`.
-base::Status place_descriptors(const LaunchRequest& request, int spec_fd, Start* start,
-                               std::vector<Fd>* copies) {
+// Puts all that the future init needs into the window.
+base::Status place_descriptors(const HelperImage& helper, const LaunchRequest& request, int spec_fd,
+                               base::FdWindow* window, Start* start) {
+  TRY(start->helper_fd, window->add(helper.fd()));
   const int given[kDescriptors] = {request.stdin_fd, request.stdout_fd, request.stderr_fd, spec_fd,
                                    request.status_fd};
   for (int i = 0; i < kDescriptors; ++i) {
-    start->fds[i] = given[i];
-    if (given[i] >= kDescriptors) continue;
-    Fd copy(fcntl(given[i], F_DUPFD_CLOEXEC, kDescriptors));
-    if (!copy) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
-    start->fds[i] = copy.get();
-    copies->push_back(std::move(copy));
+    TRY(start->fds[i], window->add(given[i]));
   }
-  return {};
-}
-
-base::Status collect_groups(const LaunchRequest& request, Start* start) {
-  if (request.spec->groups.size() >= kMaxGroups) return base::fail("Too many cgroups to join");
+  const auto add_group = [&](int group) -> base::Status {
+    if (start->group_count == kMaxGroups) return base::fail("Too many cgroups to join");
+    TRY(start->groups[start->group_count++], window->add(group));
+    return {};
+  };
   // The launcher's own first, so that whatever is in another group is in this one as well.
-  if (request.tracking_group >= 0) start->groups[start->group_count++] = request.tracking_group;
-  for (const Fd& group : request.spec->groups) start->groups[start->group_count++] = group.get();
+  if (request.tracking_group >= 0) TRY_VOID(add_group(request.tracking_group));
+  for (const Fd& group : request.spec->groups) TRY_VOID(add_group(group.get()));
   return {};
 }
 
@@ -208,10 +209,9 @@ base::Status collect_groups(const LaunchRequest& request, Start* start) {
 Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request) {
   TRY(base::Pipe control, base::make_pipe());
   Start start{};
-  std::vector<Fd> copies;
-  TRY_VOID(place_descriptors(request, control.read_end.get(), &start, &copies));
-  TRY_VOID(collect_groups(request, &start));
-  start.helper_fd = helper.fd();
+  base::FdWindow window;
+  TRY_VOID(place_descriptors(helper, request, control.read_end.get(), &window, &start));
+  start.window_end = window.end();
   start.parent_pidfd = request.parent_pidfd;
   start.enter_namespaces = request.parent_pidfd >= 0 ? request.spec->enter_namespaces : 0;
   start.clone_flags = static_cast<uint64_t>(request.spec->clone_namespaces);
@@ -219,12 +219,12 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
   base::Cloned outer;
   base::CloneRequest clone;
   clone.argument = &start;
+  clone.flags = CLONE_FILES;  // whichever process clones the init, its pidfd appears in our table
   if (start.enter_namespaces != 0) {
     clone.run = enter_and_clone;
-    clone.flags = CLONE_FILES;  // the init's pidfd appears in our table
   } else {
     clone.run = become_helper;
-    clone.flags = start.clone_flags;
+    clone.flags |= start.clone_flags;
   }
   const int code = base::clone_vfork(clone, &outer);
   if (code < 0) return fail_errno("clone3", -code);
@@ -268,10 +268,7 @@ Result<HelperImage> HelperImage::load(const std::string& path) {
   // An executable that is open for writing anywhere cannot be executed (ETXTBSY).
   Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only) return fail_errno("open of memfd");
-  // Where no helper's own descriptors are put.
-  Fd image(fcntl(read_only.get(), F_DUPFD_CLOEXEC, kDescriptors));
-  if (!image) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
-  return HelperImage(std::move(image));
+  return HelperImage(std::move(read_only));
 }
 
 }  // namespace containerizer

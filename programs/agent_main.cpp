@@ -23,6 +23,7 @@
 #include "agent/resources.h"
 #include "agent/version.h"
 #include "base/event_loop.h"
+#include "base/fd_window.h"
 #include "base/files.h"
 #include "base/scope.h"
 #include "base/stream.h"
@@ -283,6 +284,7 @@ int main(int argc, char** argv) {
   // container may look into it (CVE-2016-9962).
   prctl(PR_SET_DUMPABLE, 0);
   raise_descriptor_limit();
+  if (auto reserved = base::FdWindow::reserve(); !reserved) return fail_start(reserved.error());
   auto ended = run(*std::move(flags));
   return ended ? 0 : fail_start(ended.error());
 }

@@ -12,6 +12,7 @@
 #include "base/fd_watch.h"
 #include "base/process.h"
 #include "base/scope.h"
+#include "base/spawn.h"
 #include "base/stream.h"
 #include "base/sync.h"
 #include "base/worker.h"

@@ -12,25 +12,19 @@
 #include "base/scope.h"
 #include "base/stream.h"
 #include "base/strings.h"
-#include "tests/base/loop_test.h"
+#include "tests/base/process_fixture.h"
 
 namespace {
 
+using ProcessTest = tests::ProcessFixture;
 using base::concat;
 using base::ErrorKind;
 using base::Fd;
 using base::Result;
-using base::SpawnOptions;
 using base::Task;
 using tests::Log;
+using tests::shell;
 using namespace std::chrono_literals;
-
-SpawnOptions shell(std::string script, std::vector<std::pair<int, int>> fds = {}) {
-  return {.path = "/bin/sh",
-          .argv = {"sh", "-c", std::move(script)},
-          .environment = {"PATH=/usr/bin:/bin"},
-          .fds = std::move(fds)};
-}
 
 TEST(SpareDescriptorsTest, AreWhatCanStillBeOpened) {
   const auto before = base::spare_descriptors();
@@ -48,40 +42,6 @@ TEST(SpareDescriptorsTest, AreWhatCanStillBeOpened) {
   EXPECT_EQ(0U, base::spare_descriptors().value());
   ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 }
-
-class ProcessTest : public tests::LoopTest {
- protected:
-  // Its raw status.
-  std::optional<int> wait(pid_t pid) {
-    auto pidfd = base::open_pidfd(pid);
-    EXPECT_TRUE(pidfd);
-    auto status = run(base::wait_for_exit(pidfd->get()));
-    EXPECT_TRUE(status);
-    return *status;
-  }
-
-  std::optional<int> wait(const Result<pid_t>& pid) {
-    EXPECT_TRUE(pid) << pid.error().message;
-    return pid ? wait(*pid) : std::nullopt;
-  }
-
-  // What a shell script writes to its standard output, with more descriptors to its use.
-  std::string output(std::string script, std::vector<std::pair<int, int>> fds = {}) {
-    auto pipe = base::make_pipe();
-    fds.emplace_back(pipe->write_end.get(), 1);
-    auto pid = base::spawn_process(shell(std::move(script), std::move(fds)));
-    EXPECT_TRUE(pid) << pid.error().message;
-    pipe->write_end.reset();
-    std::string all;
-    char buffer[4096];
-    ssize_t n;
-    while ((n = ::read(pipe->read_end.get(), buffer, sizeof(buffer))) > 0) {
-      all.append(buffer, static_cast<size_t>(n));
-    }
-    if (pid) waitpid(*pid, nullptr, 0);
-    return all;
-  }
-};
 
 TEST_F(ProcessTest, gives_the_status_of_an_exit) {
   for (int code : {0, 1, 42, 255}) {
@@ -263,156 +223,6 @@ TEST_F(ProcessTest, does_not_call_a_process_gone_because_it_could_not_look) {
   ASSERT_FALSE(time);
   EXPECT_EQ(time.error().code, EMFILE);
   EXPECT_EQ(time.error().kind, ErrorKind::kInternal);
-}
-
-TEST_F(ProcessTest, passes_arguments_and_environment_and_nothing_else) {
-  auto pipe = base::make_pipe();
-  setenv("SPAWN_TEST_LEAK", "1", 1);
-  auto pid = base::spawn_process({.path = "/usr/bin/env",
-                                  .argv = {"env"},
-                                  .environment = {"A=1", "B=two words"},
-                                  .fds = {{pipe->write_end.get(), 1}}});
-  unsetenv("SPAWN_TEST_LEAK");
-  ASSERT_TRUE(pid);
-  pipe->write_end.reset();
-  char buffer[1000];
-  const ssize_t n = ::read(pipe->read_end.get(), buffer, sizeof(buffer));
-  EXPECT_EQ(std::string_view(buffer, static_cast<size_t>(n)), "A=1\nB=two words\n");
-  EXPECT_EQ(wait(*pid), 0);
-}
-
-TEST_F(ProcessTest, says_why_it_cannot_start) {
-  auto missing =
-      base::spawn_process({.path = "/nonexistent", .argv = {"x"}, .environment = {}, .fds = {}});
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().code, ENOENT);
-  EXPECT_EQ(missing.error().message, "Failed to start '/nonexistent': No such file or directory");
-  EXPECT_EQ(base::spawn_process({.path = "/proc", .argv = {"x"}, .environment = {}, .fds = {}})
-                .error()
-                .code,
-            EACCES);
-  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);  // no zombie either
-}
-
-TEST_F(ProcessTest, gives_the_child_its_descriptors_only) {
-  Fd leak(open("/dev/null", O_RDONLY));  // not close-on-exec
-  Fd high(fcntl(leak.get(), F_DUPFD, 200));
-  // The list includes that of ls itself for the directory that it reads.
-  const std::string list =
-      "for fd in 0 1 2 3 4 5 6 7 8 9 10 11 20 200; do "
-      "if [ -e /proc/self/fd/$fd ]; then echo $fd; fi; done";
-  EXPECT_EQ(output(list, {}), "0\n1\n2\n");
-  EXPECT_EQ(output(list, {{leak.get(), 7}}), "0\n1\n2\n7\n");
-  EXPECT_EQ(output("readlink /proc/self/fd/0 /proc/self/fd/2"), "/dev/null\n/dev/null\n");
-}
-
-// Files that tell which they are.
-class FdMapping : public ProcessTest {
- protected:
-  static constexpr int kFirst = 60;
-
-  // Opens the files "0", "1"... under our numbers kFirst, kFirst + 1...
-  FdMapping() {
-    char name[] = "/tmp/base_test.XXXXXX";
-    directory_ = mkdtemp(name);
-    for (int i = 0; i < 4; ++i) {
-      const std::string path = concat(directory_, "/", i);
-      Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-      fds_.emplace_back(fcntl(fd.get(), F_DUPFD_CLOEXEC, kFirst + i));
-      EXPECT_EQ(fds_.back().get(), kFirst + i);
-    }
-  }
-  ~FdMapping() override { std::filesystem::remove_all(directory_); }
-
-  // Which file the child finds under a number; "-" is none.
-  std::string seen(const std::vector<std::pair<int, int>>& map, const std::vector<int>& numbers) {
-    std::string script;
-    for (int number : numbers) {
-      script += concat("basename $(readlink /proc/self/fd/", number, " || echo -);");
-    }
-    std::string text = output(script, map);
-    std::erase(text, '\n');
-    return text;
-  }
-
-  std::string directory_;
-  std::vector<Fd> fds_;
-};
-
-TEST_F(FdMapping, takes_any_numbers) {
-  EXPECT_EQ(seen({{60, 5}, {61, 6}}, {5, 6, 60, 61}), "01--");
-  EXPECT_EQ(seen({{60, 5}, {60, 6}}, {5, 6}), "00");  // one of ours twice
-}
-
-TEST_F(FdMapping, takes_a_number_to_itself) {
-  EXPECT_EQ(seen({{60, 60}}, {60, 61}), "0-");
-  EXPECT_EQ(seen({{60, 60}, {60, 61}}, {60, 61}), "00");
-  EXPECT_EQ(seen({{60, 61}, {60, 60}}, {60, 61}), "00");
-}
-
-TEST_F(FdMapping, takes_numbers_that_overlap) {
-  EXPECT_EQ(seen({{60, 61}, {61, 60}}, {60, 61}), "10");
-  EXPECT_EQ(seen({{60, 61}, {61, 62}, {62, 60}}, {60, 61, 62}), "201");
-  EXPECT_EQ(seen({{60, 61}, {61, 62}}, {60, 61, 62}), "-01");
-  EXPECT_EQ(seen({{61, 62}, {60, 61}}, {60, 61, 62}), "-01");
-  EXPECT_EQ(seen({{60, 61}, {61, 62}, {62, 62 + 1}}, {60, 61, 62, 63}), "-012");
-}
-
-TEST_F(FdMapping, refuses_what_cannot_be) {
-  EXPECT_EQ(base::spawn_process(shell("true", {{60, 5}, {61, 5}})).error().kind,
-            ErrorKind::kInvalid);
-  EXPECT_EQ(base::spawn_process(shell("true", {{60, -1}})).error().kind, ErrorKind::kInvalid);
-  EXPECT_EQ(base::spawn_process(shell("true", {{-1, 5}})).error().kind, ErrorKind::kInvalid);
-  EXPECT_EQ(base::spawn_process(shell("true", {{99, 5}})).error().code, EBADF);
-  EXPECT_EQ(base::spawn_process(shell("true", {{5, 6}, {99, 5}})).error().code, EBADF);
-}
-
-TEST_F(ProcessTest, resets_signals) {
-  sigset_t blocked, before;
-  sigemptyset(&blocked);
-  sigaddset(&blocked, SIGTERM);
-  sigprocmask(SIG_BLOCK, &blocked, &before);
-  signal(SIGUSR1, SIG_IGN);
-  const std::string status = output("cat /proc/self/status");
-  signal(SIGUSR1, SIG_DFL);
-  sigprocmask(SIG_SETMASK, &before, nullptr);
-  auto mask = [&](std::string_view name) {
-    const size_t at = status.find(name) + name.size();
-    return base::parse_number<uint64_t>(std::string_view(status).substr(at, 16), 16);
-  };
-  EXPECT_EQ(mask("SigBlk:\t"), 0u);
-  // glibc itself has its children ignore the two signals that its threads use, 32 and 33.
-  EXPECT_EQ(mask("SigIgn:\t").value_or(1) & ~(uint64_t{3} << 31), 0u) << status;
-}
-
-TEST_F(ProcessTest, blocks_signals_from_the_first_instruction_on) {
-  SpawnOptions options = shell("exit 3");
-  options.blocked_signals = {SIGTERM};
-  auto pid = base::spawn_process(options);
-  ASSERT_TRUE(pid.has_value());
-  ASSERT_EQ(0, kill(*pid, SIGTERM));  // a shell has not unblocked it by then, or ever
-  EXPECT_EQ(wait(pid), 3 << 8);
-}
-
-TEST_F(ProcessTest, makes_a_session) {
-  auto field = [&](bool new_session) {
-    auto pipe = base::make_pipe();
-    // The session is field 6.
-    SpawnOptions options = shell("cut -d' ' -f6 /proc/$$/stat", {{pipe->write_end.get(), 1}});
-    options.new_session = new_session;
-    auto pid = base::spawn_process(options);
-    pipe->write_end.reset();
-    char buffer[100];
-    const ssize_t n = ::read(pipe->read_end.get(), buffer, sizeof(buffer));
-    wait(pid);
-    auto session = base::parse_number<pid_t>(
-        base::trim(std::string_view(buffer, static_cast<size_t>(std::max<ssize_t>(n, 0)))));
-    return std::pair(pid.value_or(-1), session.value_or(-1));
-  };
-  auto [leader, its_session] = field(true);
-  EXPECT_EQ(leader, its_session);
-  auto [child, our_session] = field(false);
-  EXPECT_EQ(our_session, getsid(0));
 }
 
 }  // namespace

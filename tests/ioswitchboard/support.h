@@ -19,6 +19,7 @@
 
 #include "base/files.h"
 #include "base/process.h"
+#include "base/spawn.h"
 #include "base/strings.h"
 #include "http/recordio.h"
 #include "ioswitchboard/attach.h"
