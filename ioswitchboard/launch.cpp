@@ -15,8 +15,8 @@
 
 #include "base/files.h"
 #include "base/process.h"
-#include "base/stream.h"
 #include "base/spawn.h"
+#include "base/stream.h"
 #include "base/strings.h"
 #include "ioswitchboard/attach.h"
 

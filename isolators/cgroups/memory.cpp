@@ -143,8 +143,7 @@ std::optional<base::Task<Limitation>> MemorySubsystem::watch(const std::string& 
   return wait_for_oom(group, std::move(notification));
 }
 
-base::Task<Limitation> MemorySubsystem::wait_for_oom(std::string group,
-                                                     base::Fd notification) {
+base::Task<Limitation> MemorySubsystem::wait_for_oom(std::string group, base::Fd notification) {
   base::FdWatch watch(notification.get(), base::FdWatch::kRead);
   while (true) {
     uint64_t count;
