@@ -336,9 +336,19 @@ constexpr std::array kTable = {
     row<&Flags::external_log_file>(
         "external_log_file", kNone,
         "The agent's log where something else writes it, for the files API."),
+    row<&Flags::fetcher_cache_dir, absolute_path>(
+        "fetcher_cache_dir", "/tmp/mesos/fetch",
+        "Where the fetcher keeps files for the next container; emptied when the agent starts."),
+    row<&Flags::fetcher_cache_size>(  //
+        "fetcher_cache_size", "2GB", "How much the fetcher keeps there at most."),
+    row<&Flags::fetcher_stall_timeout>(
+        "fetcher_stall_timeout", "1mins",
+        "How long a download may stand still before it counts as failed; 0secs: for ever."),
     row<&Flags::firewall_rules>(
         "firewall_rules", kNone,
         "Endpoints that are not served, 403 instead: {\"disabled_endpoints\":{\"paths\":[...]}}."),
+    row<&Flags::frameworks_home>("frameworks_home", "",
+                                 "What URIs that are relative paths are relative to."),
     row<&Flags::gc_delay>(  //
         "gc_delay", "1weeks", "How long sandboxes are kept at most, if the disk is empty."),
     row<&Flags::gc_disk_headroom, part_of_one>(
@@ -347,6 +357,10 @@ constexpr std::array kTable = {
     row<&Flags::gc_non_executor_container_sandboxes>(
         "gc_non_executor_container_sandboxes", "false",
         "Collect the sandboxes of nested and standalone containers too."),
+    row<&Flags::hadoop_home, not_empty>(
+        "hadoop_home", kNone,
+        "Where hadoop's client is, which fetches hdfs:// and the like; by default $HADOOP_HOME, "
+        "else by $PATH."),
     row<&Flags::help>("help", "false", "Print this and exit."),
     row<&Flags::hostname, not_empty>(  //
         "hostname", kNone, "The host name to report; by default that of the IP address."),

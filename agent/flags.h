@@ -44,10 +44,15 @@ struct Flags {
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
+  std::string fetcher_cache_dir;
+  base::Bytes fetcher_cache_size;
+  std::chrono::nanoseconds fetcher_stall_timeout{};
   std::optional<FirewallRules> firewall_rules;
+  std::string frameworks_home;
   std::chrono::nanoseconds gc_delay{};
   double gc_disk_headroom = 0;
   bool gc_non_executor_container_sandboxes = false;
+  std::optional<std::string> hadoop_home;
   bool help = false;
   std::optional<std::string> hostname;
   bool hostname_lookup = false;

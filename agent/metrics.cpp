@@ -92,8 +92,7 @@ Value counter(const Snapshot& now) {
   return static_cast<double>(now.state.counters.*kCounter);
 }
 
-// Of what this agent does not do yet: it fetches nothing, provisions no images, and collects no
-// garbage.
+// Of what this agent does not do yet: it provisions no images, and collects no garbage.
 Value none(const Snapshot&) { return 0; }
 
 // How old a sandbox may become before it is collected: the less, the fuller the disk is.
@@ -130,11 +129,25 @@ using enum MetricKind;
 using enum Executor::State;
 
 constexpr Row kMetrics[] = {
-    {"containerizer/fetcher/cache_size_total_bytes", kGauge, none, "Size of the fetcher's cache."},
-    {"containerizer/fetcher/cache_size_used_bytes", kGauge, none,
+    {"containerizer/fetcher/cache_size_total_bytes", kGauge,
+     [](const Snapshot& now) -> Value {
+       return static_cast<double>(now.agent.containers.fetcher().cache().capacity().count());
+     },
+     "Size of the fetcher's cache."},
+    {"containerizer/fetcher/cache_size_used_bytes", kGauge,
+     [](const Snapshot& now) -> Value {
+       return static_cast<double>(now.agent.containers.fetcher().cache().used().count());
+     },
      "How much of the fetcher's cache is in use."},
-    {"containerizer/fetcher/task_fetches_failed", kCounter, none, "Containers whose fetch failed."},
-    {"containerizer/fetcher/task_fetches_succeeded", kCounter, none,
+    {"containerizer/fetcher/task_fetches_failed", kCounter,
+     [](const Snapshot& now) -> Value {
+       return static_cast<double>(now.agent.containers.fetcher().failed());
+     },
+     "Containers whose fetch failed."},
+    {"containerizer/fetcher/task_fetches_succeeded", kCounter,
+     [](const Snapshot& now) -> Value {
+       return static_cast<double>(now.agent.containers.fetcher().succeeded());
+     },
      "Containers whose fetch succeeded."},
     {"containerizer/mesos/container_destroy_errors", kCounter,
      [](const Snapshot& now) -> Value {

@@ -39,9 +39,6 @@ base::Status check_supported(const ContainerConfig& config) {
   if (info.volumes_size() > 0 && !isolators::is_debug(config)) {
     return base::fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
   }
-  if (config.command_info().uris_size() > 0) {
-    return base::fail(ErrorKind::kInvalid, "Fetching URIs is not supported by this agent yet");
-  }
   return {};
 }
 

@@ -90,7 +90,8 @@ Task<Result<ContainerTermination>> Container::live() {
   if (!recovered_) {
     auto started = co_await base::any_of(start(), wait_for(destroy_requested_));
     if (started.index() == 1) {
-      launched_.set(fail(ErrorKind::kInvalid, "Container is being destroyed during launch"));
+      launched_.set(
+          fail(ErrorKind::kInvalid, concat("Container is being destroyed during ", step_)));
     } else if (auto& status = std::get<0>(started); !status) {
       LOG(WARNING) << "Failed to launch container " << id_.to_string() << ": "
                    << status.error().message;
@@ -132,6 +133,7 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) CO_TRY_VOID(co_await isolator->isolate(id_, process_.pid));
   }
+  CO_TRY_VOID(co_await fetch(sandbox));
   co_return co_await release(spec);
 }
 
@@ -144,6 +146,7 @@ Task<void> Container::wait_for_end() {
 
 // Undoes start(), in reverse, as far as it had come; also what an agent that died had started.
 Task<Result<ContainerTermination>> Container::wind_down() {
+  co_await finish_fetch();
   co_await destroy_children();
   process_.control.reset();
   Status clean = co_await free_everything();
@@ -335,6 +338,35 @@ Status Container::start_process(const LaunchSpec& spec, const StandardStreams& s
   return write_process(file(kParkedFile), record);
 }
 
+Task<Status> Container::fetch(const Sandbox& sandbox) {
+  if (config_.command_info().uris_size() == 0) co_return {};
+  step_ = "fetching";
+  // Into the sandbox's files, also with a switchboard: nothing else has written there yet.
+  CO_TRY(const Fd output, sandbox.open_output("stdout", owner_));
+  CO_TRY(const Fd errors, sandbox.open_output("stderr", owner_));
+  fetcher::Request request;
+  request.container = id_.to_string();
+  request.command = &config_.command_info();
+  if (config_.has_user()) request.user = config_.user();
+  request.sandbox_path = sandbox.path();
+  request.sandbox_fd = sandbox.fd();
+  request.stdout_fd = output.get();
+  request.stderr_fd = errors.get();
+  request.adopt = [this](pid_t pid) { return adopt_fetcher(pid); };
+  Status fetched = co_await services_.fetcher->fetch(std::move(request));
+  step_ = "launch";
+  co_return fetched;
+}
+
+// Checkpointed, so that the next run of the agent waits for its end before it undoes the launch.
+Result<int> Container::adopt_fetcher(pid_t pid) {
+  TRY(Fd pidfd, base::open_pidfd(pid));
+  TRY(const ProcessRecord record, record_process(pid));
+  TRY_VOID(write_process(file(kFetcherFile), record));
+  fetcher_ = std::move(pidfd);
+  return fetcher_.get();
+}
+
 Task<Status> Container::release(const LaunchSpec& spec) {
   const std::string message = isolators::encode_launch_spec(spec);
   base::Stream control(std::move(process_.control), base::FdWatch::kWrite);
@@ -371,6 +403,12 @@ Task<void> Container::switchboard_death() {
 }
 
 // --- The steps of wind_down() ---
+
+// Cancelled, or without the agent that had started it, it ends by itself.
+Task<void> Container::finish_fetch() {
+  if (fetcher_) (void)co_await base::wait_for_exit(fetcher_.get());
+  fetcher_.reset();
+}
 
 Task<void> Container::destroy_children() {
   while (!children_.empty()) {
@@ -457,6 +495,9 @@ void Container::recover() {
   if (base::path_exists(file(kSwitchboardDirectory))) {
     auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));
     if (switchboard) switchboard_ = *std::move(switchboard);
+  }
+  if (const auto pid = read_live_process(file(kFetcherFile))) {
+    if (auto pidfd = base::open_pidfd(*pid)) fetcher_ = *std::move(pidfd);
   }
   never_started_ = !base::path_exists(file(kPidFile));
   const auto pid = read_live_process(file(never_started_ ? kParkedFile : kPidFile));

@@ -33,6 +33,7 @@ struct Services {
   RuntimePaths paths;
   std::unique_ptr<Launcher> launcher;
   std::vector<std::unique_ptr<Isolator>> isolators;  // in the order of their prepare()
+  std::unique_ptr<fetcher::Fetcher> fetcher = std::make_unique<fetcher::Fetcher>(options.fetcher);
 };
 
 // The container's side of its standard streams.
@@ -117,6 +118,8 @@ class Container : public std::enable_shared_from_this<Container> {
   base::Result<StandardStreams> open_streams(const Sandbox& sandbox);
   base::Result<StandardStreams> open_switchboard(const Sandbox& sandbox);
   base::Status start_process(const isolators::LaunchSpec& spec, const StandardStreams& streams);
+  base::Task<base::Status> fetch(const Sandbox& sandbox);
+  base::Result<int> adopt_fetcher(pid_t pid);
   base::Task<base::Status> release(const isolators::LaunchSpec& spec);
 
   // The causes of the end that wait_for_end() waits for.
@@ -124,6 +127,7 @@ class Container : public std::enable_shared_from_this<Container> {
   std::vector<base::Task<isolators::Limitation>> watches();
 
   // The steps of wind_down().
+  base::Task<void> finish_fetch();
   base::Task<void> destroy_children();
   base::Task<base::Status> free_everything();
   base::Task<base::Status> free_once();
@@ -144,12 +148,14 @@ class Container : public std::enable_shared_from_this<Container> {
   std::optional<isolators::Credentials> owner_;
 
   State state_ = State::kStarting;
+  const char* step_ = "launch";  // of start(), for messages
   bool recovered_ = false;
   bool never_started_ = true;
   bool has_runtime_directory_ = false;
   std::string
       earlier_;  // where the directory of an earlier container of this id has been set aside
   ParkedProcess process_;
+  base::Fd fetcher_;  // the process that fetches for it
   std::optional<ioswitchboard::SwitchboardProcess> switchboard_;
 
   base::OneShot<base::Status> launched_;

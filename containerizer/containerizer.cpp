@@ -289,6 +289,7 @@ Status Containerizer::recover() {
   TRY_VOID(base::make_directories(services_.paths.containers()));
   TRY_VOID(base::make_directories(services_.paths.removed()));
   lives_.spawn(finish_removals());
+  services_.fetcher->recover();
   recover_below(services_.paths.containers(), std::nullopt);
   find_orphans();
   // Only now: a parent that has ended must find all of its children, which go first.

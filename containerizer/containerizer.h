@@ -68,6 +68,8 @@ class Containerizer {
     return containers_;
   }
 
+  const fetcher::Fetcher& fetcher() const { return *services_.fetcher; }
+
   // Containers whose clean-up failed, since the start.
   uint64_t destroy_errors() const { return destroy_errors_; }
 

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "fetcher/fetcher.h"
 
 namespace containerizer {
 
 struct Options {
   std::string work_dir;
   std::string runtime_dir;
-  std::string launcher_dir;  // where mesos-containerizer and mesos-io-switchboard are
+  std::string launcher_dir;  // where the helper programs are
 
   // Whether containers run as the user that the command names.
   bool switch_user = true;
@@ -26,6 +27,8 @@ struct Options {
   std::chrono::nanoseconds heartbeat_interval = std::chrono::seconds(30);
   base::Bytes replay_size{0};
   bool all_attachable = false;
+
+  fetcher::Options fetcher;
 
   // How long, and for how many, the end of a standalone container is remembered.
   std::chrono::nanoseconds termination_retention = std::chrono::hours(1);

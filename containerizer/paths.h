@@ -45,6 +45,7 @@ inline constexpr char kParkedFile[] = "parked";            // as `pid`, before t
 inline constexpr char kPidFile[] = "pid";                  // "<pid> <start time>"
 inline constexpr char kStatusFile[] = "status";            // written by the launch helper
 inline constexpr char kTerminationFile[] = "termination";  // ContainerTermination
+inline constexpr char kFetcherFile[] = "fetcher";          // the process that fetches, as in `pid`
 inline constexpr char kSwitchboardDirectory[] = "io_switchboard";
 
 }  // namespace containerizer

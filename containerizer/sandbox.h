@@ -40,6 +40,9 @@ class Sandbox {
   base::Result<base::Fd> open_output(const char* name,
                                      const std::optional<isolators::Credentials>& owner) const;
 
+  // Of the directory. Borrowed.
+  int fd() const { return fd_.get(); }
+
   // A path of a file in it that leads there whatever becomes of the directories above. For this
   // process, as long as this object lives.
   std::string safe_path(std::string_view name) const;

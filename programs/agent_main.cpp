@@ -75,6 +75,12 @@ Result<containerizer::Services> make_services(const agent::Flags& flags) {
   options.heartbeat_interval = flags.http_heartbeat_interval;
   options.replay_size = flags.io_switchboard_replay_size;
   options.all_attachable = flags.io_switchboard_all_containers;
+  options.fetcher.program = base::join_path(options.launcher_dir, "mesos-fetcher");
+  options.fetcher.cache_dir = flags.fetcher_cache_dir;
+  options.fetcher.cache_size = flags.fetcher_cache_size;
+  options.fetcher.stall_timeout = flags.fetcher_stall_timeout;
+  options.fetcher.hadoop_home = flags.hadoop_home;
+  options.fetcher.frameworks_home = flags.frameworks_home;
   options.termination_retention = flags.termination_retention;
   options.termination_retention_count = flags.termination_retention_count;
 

@@ -163,6 +163,7 @@ class Agent:
             "launcher_dir": str(bin_dir()),
             "isolation": ISOLATION,
             "cgroups_root": self.cgroups_root,
+            "fetcher_cache_dir": str(self.scratch / "fetch"),
             **(flags or {}),
         }
 
