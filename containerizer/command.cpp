@@ -1,6 +1,7 @@
 #include "containerizer/command.h"
 
 #include "base/strings.h"
+#include "fetcher/uri.h"
 
 namespace containerizer {
 
@@ -39,6 +40,7 @@ base::Status check_supported(const ContainerConfig& config) {
   if (info.volumes_size() > 0 && !isolators::is_debug(config)) {
     return base::fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
   }
+  for (const auto& uri : config.command_info().uris()) TRY_VOID(fetcher::check_uri(uri));
   return {};
 }
 

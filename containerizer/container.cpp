@@ -347,7 +347,7 @@ Task<Status> Container::fetch(const Sandbox& sandbox) {
   fetcher::Request request;
   request.container = id_.to_string();
   request.command = &config_.command_info();
-  if (config_.has_user()) request.user = config_.user();
+  if (owner_) request.user = fetcher::User{config_.user(), owner_->uid, owner_->gid};
   request.sandbox_path = sandbox.path();
   request.sandbox_fd = sandbox.fd();
   request.stdout_fd = output.get();
@@ -355,6 +355,7 @@ Task<Status> Container::fetch(const Sandbox& sandbox) {
   request.adopt = [this](pid_t pid) { return adopt_fetcher(pid); };
   Status fetched = co_await services_.fetcher->fetch(std::move(request));
   step_ = "launch";
+  if (fetched) fetcher_.reset();
   co_return fetched;
 }
 

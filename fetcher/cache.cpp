@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <glog/logging.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +29,9 @@ namespace {
 
 constexpr size_t kWholeName = 20;
 constexpr size_t kPartOfName = 10;
+// The directory of containers that run as the agent; no user has this name.
+constexpr char kAgentsOwn[] = "@agent";
+
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 // Nothing else is deleted, whatever directory --fetcher_cache_dir names.
@@ -42,9 +44,10 @@ bool is_cache_file(std::string_view name) {
 
 std::vector<std::string> names_in(int directory) {
   std::vector<std::string> names;
-  // A descriptor of its own: closedir() closes it.
-  DIR* stream = fdopendir(openat(directory, ".", kOpenDirectory));
+  Fd own(openat(directory, ".", kOpenDirectory));
+  DIR* stream = own ? fdopendir(own.get()) : nullptr;
   if (stream == nullptr) return names;
+  own.release();  // closedir() closes it
   while (const dirent* entry = readdir(stream)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
@@ -59,23 +62,6 @@ void remove_cache_files(int directory) {
   }
 }
 
-Status make_user_directory(const std::string& path, const std::string& user) {
-  std::vector<char> buffer(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return base::fail(concat("No such user '", user, "'"));
-  if (mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
-    return base::fail_errno(concat("mkdir '", path, "'"));
-  }
-  const Fd fd(open(path.c_str(), kOpenDirectory));
-  if (!fd) return base::fail_errno(concat("open '", path, "'"));
-  if (fchown(fd.get(), entry.pw_uid, entry.pw_gid) < 0) {
-    return base::fail_errno(concat("chown '", path, "'"));
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string cache_file_name(uint64_t serial, std::string_view name) {
@@ -87,12 +73,12 @@ std::string cache_file_name(uint64_t serial, std::string_view name) {
 Cache::Cache(std::string directory, Bytes capacity)
     : directory_(std::move(directory)), capacity_(capacity) {}
 
-std::string Cache::key(const std::optional<std::string>& user, const std::string& uri) {
-  return user ? concat(*user, "@", uri) : uri;
+std::string Cache::key(const std::optional<User>& user, const std::string& uri) {
+  return user ? concat(user->name, "@", uri) : uri;
 }
 
-std::string Cache::directory_of(const std::optional<std::string>& user) const {
-  return user ? base::join_path(directory_, *user) : directory_;
+std::string Cache::directory_of(const std::optional<User>& user) const {
+  return base::join_path(directory_, user ? user->name : kAgentsOwn);
 }
 
 // --- The directory ---
@@ -121,7 +107,6 @@ Status Cache::take_directory() {
   if (flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
     return base::fail(concat("another agent is using '", directory_, "'"));
   }
-  remove_cache_files(fd.get());
   for (const auto& name : names_in(fd.get())) {
     const Fd user(openat(fd.get(), name.c_str(), kOpenDirectory));
     if (user) remove_cache_files(user.get());
@@ -130,17 +115,25 @@ Status Cache::take_directory() {
   return {};
 }
 
-Status Cache::prepare_for(const std::optional<std::string>& user) {
-  if (!user) return {};
-  if (!is_plain_path(*user) || user->find('/') != std::string::npos) {
-    return base::fail(concat("'", *user, "' cannot be the name of a directory"));
+Status Cache::prepare_for(const std::optional<User>& user) {
+  if (user && (!is_plain_path(user->name) || user->name.find('/') != std::string::npos)) {
+    return base::fail(concat("'", user->name, "' cannot be the name of a directory"));
   }
-  return make_user_directory(directory_of(user), *user);
+  const std::string path = directory_of(user);
+  if (mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
+    return base::fail_errno(concat("mkdir '", path, "'"));
+  }
+  const Fd fd(open(path.c_str(), kOpenDirectory));
+  if (!fd) return base::fail_errno(concat("open '", path, "'"));
+  if (user && fchown(fd.get(), user->uid, user->gid) < 0) {
+    return base::fail_errno(concat("chown '", path, "'"));
+  }
+  return {};
 }
 
 // --- Entries ---
 
-Task<Cache::Use> Cache::use(std::optional<std::string> user, std::string uri) {
+Task<Cache::Use> Cache::use(std::optional<User> user, std::string uri) {
   const std::string key = Cache::key(user, uri);
   while (prepare()) {
     const auto at = entries_.find(key);

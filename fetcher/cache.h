@@ -4,16 +4,19 @@
 // wait for that. Files that no container is using give way to new ones, the one that was used
 // longest ago first. Whatever goes wrong with the cache, a container is told to bypass it.
 //
-// On disk it is a directory of the agent with one directory for each user (none for containers
-// that run as the agent itself), who owns it: so nobody but the user of a container can change what
-// that container gets. The directory is locked, so that two agents do not share one.
+// On disk it is a directory of the agent with one directory for each user, who owns it and whom
+// alone it can be read and written by: so nobody but the user of a container can change what that
+// container gets. The directory is locked, so that two agents do not share one.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -22,6 +25,13 @@
 #include "base/task.h"
 
 namespace fetcher {
+
+// Whom a container runs as.
+struct User {
+  std::string name;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
 
 class Cache {
  public:
@@ -81,11 +91,11 @@ class Cache {
 
   // Waits as long as another container downloads it. To have several at once, they must be asked
   // for in the order of their key(): otherwise two containers could wait for each other.
-  base::Task<Use> use(std::optional<std::string> user, std::string uri);
-  static std::string key(const std::optional<std::string>& user, const std::string& uri);
+  base::Task<Use> use(std::optional<User> user, std::string uri);
+  static std::string key(const std::optional<User>& user, const std::string& uri);
 
-  // Where files of that user are.
-  std::string directory_of(const std::optional<std::string>& user) const;
+  // Where files of that user are, or of containers that run as the agent itself.
+  std::string directory_of(const std::optional<User>& user) const;
 
   base::Bytes capacity() const { return capacity_; }
   base::Bytes used() const { return base::Bytes(used_); }
@@ -94,7 +104,7 @@ class Cache {
   // Locks the directory, making it if need be, and empties it. Tried once only.
   bool prepare();
   base::Status take_directory();
-  base::Status prepare_for(const std::optional<std::string>& user);
+  base::Status prepare_for(const std::optional<User>& user);
   bool make_room(uint64_t size);
   void drop(const std::shared_ptr<Entry>& entry);
 

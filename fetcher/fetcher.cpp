@@ -55,7 +55,9 @@ Result<SocketPair> make_socket_pair() {
   return SocketPair{Fd(fds[0]), Fd(fds[1])};
 }
 
-Task<Result<std::string>> read_report(base::Stream& stream) {
+// Up to the end, which is that of the process; closes the socket.
+Task<Result<std::string>> read_report(Fd socket) {
+  base::Stream stream(std::move(socket));
   std::string report;
   std::array<char, 4096> buffer;
   while (true) {
@@ -99,7 +101,6 @@ Task<Status> Fetcher::fetch(Request request) {
 }
 
 Task<Status> Fetcher::fetch_all(const Request& request) {
-  for (const auto& uri : request.command->uris()) CO_TRY_VOID(check_uri(uri));
   FetcherInfo info = make_info(request);
   std::vector<Cache::Use> uses;
   CO_TRY_VOID(co_await plan(request, &info, &uses));
@@ -172,7 +173,7 @@ Fetcher::FetcherInfo Fetcher::make_info(const Request& request) const {
   FetcherInfo info;
   info.set_sandbox_directory(request.sandbox_path);
   if (!options_.cache_dir.empty()) info.set_cache_directory(cache_.directory_of(request.user));
-  if (request.user) info.set_user(*request.user);
+  if (request.user) info.set_user(request.user->name);
   if (!options_.frameworks_home.empty()) info.set_frameworks_home(options_.frameworks_home);
   info.mutable_stall_timeout()->set_nanoseconds(options_.stall_timeout.count());
   return info;
@@ -216,11 +217,10 @@ Task<Result<std::string>> Fetcher::run(const Request& request, const FetcherInfo
     co_return base::fail(std::move(pidfd).error());
   }
   sockets.theirs.reset();
-  base::Stream control(std::move(sockets.ours));
-  CO_TRY(std::string report, co_await read_report(control));
+  Result<std::string> report = co_await read_report(std::move(sockets.ours));
   CO_TRY(const std::optional<int> status, co_await base::wait_for_exit(*pidfd));
-  if (status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0) co_return report;
-  co_return base::fail(status ? describe_end(*status, report) : "mesos-fetcher has ended");
+  if (!report || (status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0)) co_return report;
+  co_return base::fail(status ? describe_end(*status, *report) : "mesos-fetcher has ended");
 }
 
 }  // namespace fetcher

@@ -34,7 +34,7 @@ struct Options {
 struct Request {
   std::string container;  // for messages
   const mesos::v1::CommandInfo* command = nullptr;
-  std::optional<std::string> user;  // whom to fetch as, and who owns what is fetched
+  std::optional<User> user;  // whom to fetch as, and who owns what is fetched
   std::string sandbox_path;
   int sandbox_fd = -1;
   int stdout_fd = -1;
@@ -53,8 +53,8 @@ class Fetcher {
   // Empties the cache. At the agent's start.
   void recover() { cache_.recover(); }
 
-  // Fetches all URIs, one after the other; does nothing if there are none. An error says which
-  // failed, and why.
+  // Fetches all URIs, which check_uri() accepts, one after the other; does nothing if there are
+  // none. An error says which failed, and why.
   base::Task<base::Status> fetch(Request request);
 
   // Containers whose fetch succeeded, and failed.

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/fd.h"
 #include "base/files.h"
 #include "base/stream.h"
 #include "base/strings.h"
@@ -20,7 +19,6 @@ namespace fetcher {
 using base::concat;
 using base::ErrorKind;
 using base::fail;
-using base::Fd;
 using base::Result;
 using base::Status;
 
@@ -29,12 +27,12 @@ namespace {
 Result<std::string> find_hadoop() {
   const char* home = getenv("HADOOP_HOME");
   if (home != nullptr && *home != '\0') {
-    const std::string path = base::join_path(home, "bin/hadoop");
+    std::string path = base::join_path(home, "bin/hadoop");
     if (access(path.c_str(), X_OK) == 0) return path;
   }
   const char* search = getenv("PATH");
   for (std::string_view directory : base::split(search != nullptr ? search : "", ':')) {
-    const std::string path = base::join_path(directory, "hadoop");
+    std::string path = base::join_path(directory, "hadoop");
     if (path.starts_with('/') && access(path.c_str(), X_OK) == 0) return path;
   }
   return fail(ErrorKind::kNotFound,

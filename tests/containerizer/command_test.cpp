@@ -159,6 +159,12 @@ TEST(Command, WhatIsNotSupported) {
   volumes.mutable_container_info()->set_type(mesos::v1::ContainerInfo::MESOS);
   volumes.mutable_container_info()->add_volumes();
   EXPECT_EQ("Volumes are not supported by this agent yet", refusal(volumes));
+
+  ContainerConfig uris;
+  uris.mutable_command_info()->add_uris()->set_value("file:///x");
+  EXPECT_EQ("", refusal(uris));
+  uris.mutable_command_info()->add_uris()->set_value("http://x/");
+  EXPECT_EQ("Failed to fetch 'http://x/': Malformed URI (missing path)", refusal(uris));
 }
 
 }  // namespace

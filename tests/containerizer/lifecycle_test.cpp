@@ -278,8 +278,7 @@ class FailedLaunchTest : public tests::ContainerizerTest {
     all[1].error =
         "Cannot resolve the secret of environment variable 'S': no secret resolver is configured";
     all[2].parameters.command.add_uris()->set_value("http://x/");
-    all[2].error = concat("Failed to fetch all URIs for container '", id.to_string(),
-                          "': Failed to fetch 'http://x/': Malformed URI (missing path)");
+    all[2].error = "Failed to fetch 'http://x/': Malformed URI (missing path)";
     all[3].parameters.container.emplace().set_type(mesos::v1::ContainerInfo::DOCKER);
     all[3].error = "The provided ContainerInfo is not supported";
     all[4].parameters.id = id.child("x").child("y");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -34,7 +35,9 @@ class CacheTest : public tests::LoopTest {
 
   Cache::Use use(const std::string& uri) { return run(cache_->use(std::nullopt, uri)); }
 
-  std::string path(const Cache::Use& use) { return scratch_ / "cache/" + use.file(); }
+  std::string path(const Cache::Use& use) {
+    return base::join_path(cache_->directory_of({}), use.file());
+  }
 
   // Downloads a file of that size, as a container does, and whether it was told to.
   bool download(const std::string& uri, uint64_t size) {
@@ -94,7 +97,7 @@ TEST_F(CacheTest, WhatIsNotFinishedIsDropped) {
     EXPECT_TRUE(base::write_file(path(used), "part"));
   }
   EXPECT_EQ(Bytes(0), cache_->used());
-  EXPECT_TRUE(fs::is_empty(scratch_ / "cache"));
+  EXPECT_TRUE(fs::is_empty(cache_->directory_of({})));
   EXPECT_TRUE(download("/a", 4));
 }
 
@@ -132,7 +135,7 @@ TEST_F(CacheTest, OthersWaitForTheFirst) {
   EXPECT_TRUE(base::write_file(path(*first), "1234"));
   first->finish();
   first.reset();
-  EXPECT_TRUE(has("/a"));  // runs the loop
+  settle();
   EXPECT_EQ(std::vector<Action>{Action::kRetrieve}, second);
 }
 
@@ -159,14 +162,14 @@ TEST_F(CacheTest, OnlyItsOwnFilesAreDeletedAtTheStart) {
   fs::create_directories(scratch_ / "cache/user");
   fs::create_directories(scratch_ / "outside");
   fs::create_directory_symlink(scratch_ / "outside", scratch_ / "cache/link");
-  for (const char* file : {"cache/c1-a", "cache/.c2-a.part", "cache/keep", "cache/cat-a",
+  for (const char* file : {"cache/c1-a", "cache/user/.c2-a.part", "cache/user/cat-a",
                            "cache/user/c3-b", "cache/user/keep", "outside/c4-c"}) {
     ASSERT_TRUE(base::write_file(scratch_ / file, "x"));
   }
   make(10);
   using Names = std::vector<std::string>;
-  EXPECT_EQ((Names{"cat-a", "keep", "link", "user"}), base::list_directory(scratch_ / "cache"));
-  EXPECT_EQ((Names{"keep"}), base::list_directory(scratch_ / "cache/user"));
+  EXPECT_EQ((Names{"c1-a", "link", "user"}), base::list_directory(scratch_ / "cache"));
+  EXPECT_EQ((Names{"cat-a", "keep"}), base::list_directory(scratch_ / "cache/user"));
   EXPECT_EQ((Names{"c4-c"}), base::list_directory(scratch_ / "outside"));
 }
 
@@ -177,8 +180,23 @@ TEST(CacheFileName, LongNamesAreShortened) {
 }
 
 TEST(CacheKey, IsByUser) {
-  EXPECT_EQ("me@/a", Cache::key("me", "/a"));
+  EXPECT_EQ("me@/a", Cache::key(User{"me"}, "/a"));
   EXPECT_EQ("/a", Cache::key(std::nullopt, "/a"));
+}
+
+TEST_F(CacheTest, NobodyElseCanReadIt) {
+  EXPECT_TRUE(download("/a", 4));
+  EXPECT_EQ(fs::perms::owner_all, fs::status(cache_->directory_of({})).permissions());
+}
+
+TEST_F(CacheTest, AUserIsADirectoryHereAndNowhereElse) {
+  for (const char* name : {"..", "../x", "a/b", "/x", ""}) {
+    const User user{name, geteuid(), getegid()};
+    EXPECT_EQ(Action::kBypass, run(cache_->use(user, "/a")).action()) << name;
+  }
+  const User me{"me", geteuid(), getegid()};
+  EXPECT_EQ(Action::kDownload, run(cache_->use(me, "/a")).action());
+  EXPECT_TRUE(fs::is_directory(scratch_ / "cache/me"));
 }
 
 }  // namespace

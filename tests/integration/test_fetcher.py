@@ -262,7 +262,7 @@ class Net(FetcherTestCase):
         certificate, context = make_certificate(self.source)
         with http_server({"data": CONTENT}, context) as server:
             self.assertIn("certificate", self.refuse(server.url("data")))
-            agent = self.new_agent(environment={"SSL_CERT_FILE": str(certificate)})
+            agent = self.new_agent(environment={"CURL_CA_BUNDLE": str(certificate)})
             agent.launch("c", command=uris(shell("true", user=USER), server.url("data")))
             agent.wait("c")
             self.assertEqual(CONTENT, (agent.sandbox("c") / "data").read_bytes())
@@ -440,9 +440,9 @@ class Caching(FetcherTestCase):
             for user in (None, USER, USER):
                 self.fetch(self.cached(server.url("data")), user=user)
             self.assertEqual(2, server.count("GET /data"))
-        directory = self.agent.scratch / "fetch" / USER
-        self.assertEqual(pwd.getpwnam(USER).pw_uid, directory.stat().st_uid)
-        self.assertEqual(0o700, directory.stat().st_mode & 0o777)
+        for name, uid in (("@agent", 0), (USER, pwd.getpwnam(USER).pw_uid)):
+            info = (self.agent.scratch / "fetch" / name).stat()
+            self.assertEqual((uid, 0o700), (info.st_uid, info.st_mode & 0o777))
 
     def test_an_archive_itself_is_not_in_the_sandbox(self) -> None:
         with http_server({"good.tgz": archive("gz", ("file", b"x"))}) as server:
@@ -473,7 +473,7 @@ class Caching(FetcherTestCase):
     def test_a_vanished_file_is_fetched_again(self) -> None:
         with http_server({"vanishing": CONTENT}) as server:
             self.fetch(self.cached(server.url("vanishing")))
-            (file,) = (self.agent.scratch / "fetch").glob("c*-vanishing")
+            (file,) = (self.agent.scratch / "fetch").rglob("c*-vanishing")
             file.unlink()
             sandbox = self.fetch(self.cached(server.url("vanishing")))
             self.assertEqual(CONTENT, (sandbox / "vanishing").read_bytes())
@@ -593,13 +593,15 @@ class Cut(OwnAgentTestCase):
 
     def test_the_fetcher_is_killed(self) -> None:
         agent = self.new_agent()
-        for victim in (min, max):  # the one that waits, and the one that works
-            with self.subTest(victim=victim), http_server({"stalled": CONTENT}) as server:
-                thread, replies = self.start(agent, server.url("stalled"), server)
-                os.kill(victim(self.fetchers(agent)), signal.SIGKILL)
-                thread.join(TIMEOUT)
-                self.assertIn("Failed to fetch all URIs for container 'c'", replies[0].text)
-                eventually(lambda: not self.fetchers(agent), "the fetcher ends")
+        for user in (None, USER):
+            for victim in (min, max):  # the one that waits, and the one that works
+                with self.subTest(user=user, victim=victim), \
+                        http_server({"stalled": CONTENT}) as server:
+                    thread, replies = self.start(agent, server.url("stalled"), server, user)
+                    os.kill(victim(self.fetchers(agent)), signal.SIGKILL)
+                    thread.join(TIMEOUT)
+                    self.assertIn("Failed to fetch all URIs for container 'c'", replies[0].text)
+                    eventually(lambda: not self.fetchers(agent), "the fetcher ends")
 
     def test_what_it_starts_goes_with_it(self) -> None:
         cases: tuple[Callable[[Agent], Any], ...] = (lambda a: a.kill("c"), Agent.kill9)
