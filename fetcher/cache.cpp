@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -62,6 +64,24 @@ void remove_cache_files(int directory) {
   }
 }
 
+// Whether nobody but us and root can put something else in place of that directory or of one that
+// it is in. In /tmp anybody may have made them.
+bool is_ours_alone(std::string path) {
+  const mode_t others = S_IWGRP | S_IWOTH;
+  bool top = false;
+  for (bool parent = false; !top; parent = true) {
+    top = path == "/";
+    struct stat info{};
+    if (lstat(path.c_str(), &info) < 0 || !S_ISDIR(info.st_mode)) return false;
+    if (info.st_uid != geteuid() && info.st_uid != 0) return false;
+    // In a sticky directory others can rename only what is theirs.
+    const bool sticky = parent && (info.st_mode & S_ISVTX) != 0;
+    if ((info.st_mode & others) != 0 && !sticky) return false;
+    path.resize(std::max<size_t>(path.rfind('/'), 1));
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string cache_file_name(uint64_t serial, std::string_view name) {
@@ -98,11 +118,10 @@ bool Cache::prepare() {
 Status Cache::take_directory() {
   TRY_VOID(base::make_directories(directory_));
   Fd fd(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat info{};
-  if (!fd || fstat(fd.get(), &info) < 0) return base::fail_errno(concat("open '", directory_, "'"));
-  // In /tmp anybody may have made it.
-  if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return base::fail(concat("'", directory_, "' can be written by others"));
+  if (!fd) return base::fail_errno(concat("open '", directory_, "'"));
+  const std::unique_ptr<char, decltype(&free)> real(realpath(directory_.c_str(), nullptr), &free);
+  if (real == nullptr || !is_ours_alone(real.get())) {
+    return base::fail(concat("'", directory_, "' can be changed by others"));
   }
   if (flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
     return base::fail(concat("another agent is using '", directory_, "'"));

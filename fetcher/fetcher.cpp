@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -122,7 +123,7 @@ Task<Status> Fetcher::plan(const Request& request, FetcherInfo* info,
     index.emplace(key, uses->size());
     uses->push_back(co_await use_cache(request, *info, *uri));
   }
-  std::map<std::string, bool> downloaded;
+  std::set<std::string> planned;
   for (const auto& uri : request.command->uris()) {
     auto* item = info->add_items();
     *item->mutable_uri() = uri;
@@ -133,10 +134,10 @@ Task<Status> Fetcher::plan(const Request& request, FetcherInfo* info,
     if (use.action() == Cache::Use::Action::kBypass) continue;
     item->set_cache_filename(use.file());
     // What it names a second time is there by then.
-    const bool there = use.action() == Cache::Use::Action::kRetrieve || downloaded[key];
+    const bool there = use.action() == Cache::Use::Action::kRetrieve || planned.contains(key);
     item->set_action(there ? FetcherInfo::Item::RETRIEVE_FROM_CACHE
                            : FetcherInfo::Item::DOWNLOAD_AND_CACHE);
-    downloaded[key] = true;
+    planned.insert(key);
   }
   co_return {};
 }

@@ -150,6 +150,16 @@ TEST_F(CacheTest, ADirectoryThatOthersCanWriteIsNotUsed) {
   EXPECT_EQ(Action::kBypass, use("/a").action());
 }
 
+TEST_F(CacheTest, ADirectoryThatOthersCanReplaceIsNotUsed) {
+  fs::create_directories(scratch_ / "between/cache");
+  for (const mode_t mode : {0777, 0775, 01777, 0755}) {
+    ASSERT_EQ(0, chmod((scratch_ / "between").c_str(), mode));
+    Cache cache(scratch_ / "between/cache", Bytes(10));
+    const bool used = run(cache.use(std::nullopt, "/a")).action() == Action::kDownload;
+    EXPECT_EQ(mode == 01777 || mode == 0755, used) << mode;
+  }
+}
+
 TEST_F(CacheTest, TwoAgentsDoNotShareADirectory) {
   EXPECT_TRUE(download("/a", 4));
   Cache other(scratch_ / "cache", Bytes(10));

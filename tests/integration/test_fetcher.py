@@ -19,10 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attach
 from harness import (ENCODINGS, Agent, AgentTestCase, OwnAgentTestCase, Reply, eventually, pid_gone,
                      shell, unique)
 from leftovers import processes_running
 from rawhttp import TIMEOUT
+from sessions import SessionTestCase
 from uri_servers import ftp_server, http_server, make_certificate
 from wire import Message
 
@@ -217,6 +219,34 @@ class Files(FetcherTestCase):
         self.agent.run(unique(), command=shell("true"))
         after = self.metric("task_fetches_succeeded"), self.metric("task_fetches_failed")
         self.assertEqual((before[0] + 1, before[1] + 1), after)
+
+
+class Attachable(SessionTestCase):
+    """What the fetcher says goes to the sandbox, not to those who are attached."""
+
+    def test_a_session(self) -> None:
+        path = self.new()
+        output = self.start(*path, command=uris(shell("echo out; echo err >&2; exit 3"),
+                                                "/etc/passwd"))
+        output.read_to_end()
+        self.assertEqual((b"out\n", b"err\n"), (output.stdout, output.stderr))
+        self.assertEqual(3 << 8, self.status(*path))
+        self.assertEqual(Path("/etc/passwd").read_bytes(),
+                         (self.agent.sandbox(*path) / "passwd").read_bytes())
+
+    def test_a_session_that_cannot_be_fetched_for(self) -> None:
+        path = self.new()
+        reply = self.agent.call(attach.session_call(
+            *path, command=uris(shell("true"), "/no/such/file")))
+        self.assert_status(400, reply)
+        self.assertIn("No such file or directory", reply.text)
+
+    def test_an_attachable_container(self) -> None:
+        path = self.new()
+        command = shell("cat passwd", MESOS_CONTAINER_ATTACHABLE="true")
+        self.agent.run(*path, command=uris(command, "/etc/passwd"))
+        self.assertEqual(Path("/etc/passwd").read_text(), self.agent.output(*path))
+        self.assertIn("Fetched '/etc/passwd'", self.agent.output(*path, file="stderr"))
 
 
 class Net(FetcherTestCase):
