@@ -6,8 +6,6 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include "base/strings.h"
-
 namespace proto {
 
 namespace {
@@ -120,11 +118,11 @@ base::Result<Json> parse_json_tree(std::string_view text) {
                             rapidjson::kParseNumbersAsStringsFlag;
   if (reader.Parse<kHow>(stream, events)) return events.take();
   const auto code = reader.GetParseErrorCode();
-  const std::string_view reason = code == rapidjson::kParseErrorTermination
-                                      ? "There are too many objects within each other."
-                                      : std::string_view(rapidjson::GetParseError_En(code));
+  const std::string reason = code == rapidjson::kParseErrorTermination
+                                 ? "There are too many objects within each other."
+                                 : rapidjson::GetParseError_En(code);
   return base::fail(base::ErrorKind::kInvalid,
-                    base::concat(reason, " (at byte ", reader.GetErrorOffset(), ")"));
+                    reason + " (at byte " + std::to_string(reader.GetErrorOffset()) + ")");
 }
 
 }  // namespace proto

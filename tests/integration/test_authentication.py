@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import wire
-from harness import (DATA, ENCODINGS, AgentTestCase, OwnAgentTestCase, container_id, eventually,
-                     shell, unique)
+from harness import (DATA, ENCODINGS, REPOSITORY, AgentTestCase, OwnAgentTestCase, container_id,
+                     eventually, shell, unique)
 from principals import (KEY, LISTS, NOBODY, OPERATOR, GuardedAgent, all_lists_for, basic, bearer,
                         token)
 from rawhttp import Response
@@ -170,6 +170,39 @@ class EveryCall(GuardedTestCase):
         for path in ("/flags", "/containers", "/monitor/statistics", "/containerizer/debug"):
             response = get(self.agent, path, SENDERS["forbidden"], "PUT")
             self.assertEqual((405, "GET"), (response.status, response.headers.get("Allow")))
+
+
+class DocumentedExample(GuardedTestCase):
+    """docs/security.md's example does what it says."""
+
+    credentials = [("ops", "correct-horse"), ("dashboard", "battery-staple")]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        text = (REPOSITORY / "docs" / "security.md").read_text()
+        blocks = [part.split("\n\n")[0] for part in text.split("\n\n    {")[1:]]
+        credentials, acls = (json.loads("{" + block) for block in blocks[:2])
+        assert cls.credentials == [(c["principal"], c["secret"])
+                                   for c in credentials["credentials"]]
+        cls.acls = acls
+        super().setUpClass()
+
+    def test_operators_and_dashboards(self) -> None:
+        ops, dashboard = (basic(*known) for known in self.credentials)
+        for path, allowed in (("/flags", False), ("/metrics", True), ("/metrics/snapshot", True),
+                              ("/state", True), ("/files/debug", False), ("/containers", True)):
+            with self.subTest(path=path):
+                self.assertEqual(401, get(self.agent, path, None).status)
+                self.assertEqual(200, get(self.agent, path, ops).status)
+                self.assertEqual(200 if allowed else 403,
+                                 get(self.agent, path, dashboard).status)
+        with self.root() as root:  # by ops
+            listed = send(self.agent, {"type": "GET_CONTAINERS", "get_containers": {
+                "show_standalone": True}}, dashboard)
+            self.assertIn(root.encode(), listed.content)
+            for kind in ("KILL_CONTAINER", "WAIT_CONTAINER"):
+                self.assertEqual(403, send(self.agent, {"type": kind, kind.lower(): {
+                    "container_id": container_id(root)}}, dashboard).status)
 
 
 class Tokens(GuardedTestCase):
@@ -392,6 +425,28 @@ class Secrets(OwnAgentTestCase):
             agent.start()
             self.assertEqual(403, get(agent, "/flags", SENDERS["forbidden"]).status)
             self.assertEqual(200, get(agent, "/flags", SENDERS["right"]).status)
+
+    def test_the_log_is_a_file_of_its_own(self) -> None:
+        """Who may see sandboxes may not see the log, and the other way round."""
+        agent = self.guarded(start=False)
+        agent.flags["external_log_file"] = str(agent.log)
+        for name, objects, statuses in (("access_mesos_logs", "logs", (200, 403)),
+                                        ("access_sandboxes", "users", (403, 200))):
+            agent.flags["acls"] = json.dumps({
+                "permissive": False, name: [{"principals": {"values": [OPERATOR[0]]},
+                                             objects: {"type": "ANY"}}],
+                "launch_standalone_containers": [{"principals": {"type": "ANY"},
+                                                  "users": {"type": "ANY"}}]})
+            agent.start()
+            own = unique()
+            agent.launch(own, command=shell("true"))
+            for sender, expected in (("right", statuses), ("forbidden", (403, 403))):
+                answers = tuple(
+                    get(agent, f"/files/read?path={path}&offset=0", SENDERS[sender]).status
+                    for path in ("/slave/log", agent.sandbox(own) / "stdout"))
+                self.assertEqual(expected, answers, f"{name} {sender}")
+            eventually(lambda a=agent: not a.pids(), "the container has ended")
+            agent.stop()
 
     def test_a_realm_that_is_not_asked_has_no_principal(self) -> None:
         """The header is not even looked at there."""
