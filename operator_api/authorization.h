@@ -28,12 +28,13 @@ bool may_view(const Context& context, const agent::Framework& framework,
               const agent::Executor& executor);
 bool may_view(const Context& context, const agent::Framework& framework,
               const mesos::v1::Task& task);
+bool may_view(const Context& context, const agent::Framework& framework,
+              const mesos::v1::TaskInfo& task);
 // Every role that the operation's resources are reserved for or allocated to.
 bool may_view(const Context& context, const mesos::v1::Operation& operation);
 bool may_view_role(const Context& context, const std::string& role);
 // A container by its root: an executor's, or a standalone one.
-bool may_view_container(const Context& context, const agent::ExecutorOf& owner,
-                        const isolators::ContainerId& id);
+bool may_view_container(const Context& context, const isolators::ContainerId& id);
 
 // Whether what is attached, and all below it, may be listed and read.
 bool may_access(const Context& context, const agent::Attachment& attachment);

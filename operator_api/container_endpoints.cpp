@@ -105,7 +105,7 @@ Task<void> list_containers(Context& context) {
   const auto executors = co_await list_executors(
       context.agent, [&](const Framework& framework, const Executor& executor) {
         return filter.matches(executor, framework) &&
-               may_view_container(context, {&framework, &executor}, executor.container_id);
+               may_view_container(context, executor.container_id);
       });
   proto::JsonBuilder json;
   json.begin_array();

@@ -73,10 +73,10 @@ Task<void> get_containers(Exchange& exchange) {
   auto* list = response.mutable_get_containers();
   std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [id, container] : exchange.agent.containers.containers()) {
-    const auto of_root = agent::find_executor(exchange.agent.state, id);
-    const auto owner = id.has_parent() ? agent::ExecutorOf() : of_root;
+    agent::ExecutorOf owner;
+    if (!id.has_parent()) owner = agent::find_executor(exchange.agent.state, id);
     if (!owner && !(id.has_parent() ? wanted.show_nested() : wanted.show_standalone())) continue;
-    if (!may_view_container(exchange, of_root, id)) continue;
+    if (!may_view_container(exchange, id)) continue;
     auto* entry = list->add_containers();
     if (owner) {
       *entry->mutable_framework_id() = owner.framework->info.id();

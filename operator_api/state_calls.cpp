@@ -60,23 +60,24 @@ void list_executors(const Context& context, Response::GetExecutors* list) {
 
 void list_tasks(const Context& context, Response::GetTasks* list) {
   for_each_framework(context, [&context, list](const Framework& framework) {
-    const auto add = [&](mesos::v1::Task task, auto* to) {
-      if (may_view(context, framework, task)) to->Add(std::move(task));
+    const auto add_known = [&](const auto& tasks, auto* to) {
+      for (const auto& task : tasks) {
+        if (may_view(context, framework, task)) *to->Add() = task;
+      }
     };
-    const auto add_all = [&](const auto& tasks, auto* to) {
-      for (const auto& task : tasks) add(task, to);
+    const auto add_staging = [&](const auto& tasks, auto* to) {
+      for (const auto& task : tasks) {
+        if (!may_view(context, framework, task)) continue;
+        *to->Add() = agent::staging_task(task, framework.info.id());
+      }
     };
-    for (const auto& task : framework.pending_tasks) {
-      add(agent::staging_task(task, framework.info.id()), list->mutable_pending_tasks());
-    }
+    add_staging(framework.pending_tasks, list->mutable_pending_tasks());
     for_each_executor(framework, [&](const Executor& executor) {
       if (!may_view(context, framework, executor)) return;
-      for (const auto& task : executor.queued_tasks) {
-        add(agent::staging_task(task, framework.info.id()), list->mutable_queued_tasks());
-      }
-      add_all(executor.launched_tasks, list->mutable_launched_tasks());
-      add_all(executor.terminated_tasks, list->mutable_terminated_tasks());
-      add_all(executor.completed_tasks, list->mutable_completed_tasks());
+      add_staging(executor.queued_tasks, list->mutable_queued_tasks());
+      add_known(executor.launched_tasks, list->mutable_launched_tasks());
+      add_known(executor.terminated_tasks, list->mutable_terminated_tasks());
+      add_known(executor.completed_tasks, list->mutable_completed_tasks());
     });
   });
 }

@@ -189,8 +189,7 @@ void add_executor(JsonBuilder& json, const Context& context, const Framework& fr
   add_all(executor.launched_tasks);
   json.end_array().key("queued_tasks").begin_array();
   for (const auto& task : executor.queued_tasks) {
-    const auto staged = agent::staging_task(task, framework.info.id());
-    if (may_view(context, framework, staged)) add_queued_task(json, task);
+    if (may_view(context, framework, task)) add_queued_task(json, task);
   }
   json.end_array().key("completed_tasks").begin_array();
   add_all(executor.completed_tasks);
