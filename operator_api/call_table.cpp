@@ -68,6 +68,7 @@ constexpr CallRules kCalls[] = {
      .validate = validate_launch_nested_container_session,
      .check = Check::kLaunch,
      .action = Action::kLaunchNestedContainerSession,
+     .root_action = Action::kLaunchStandaloneContainer,
      .handle = launch_nested_container_session},
     {.type = Call::ATTACH_CONTAINER_INPUT,
      .needs_message = true,

@@ -1,10 +1,9 @@
 #include "proto/json_tree.h"
 
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <utility>
+
+#include "proto/json_string.h"
+#include "proto/json_syntax.h"
 
 namespace proto {
 
@@ -56,39 +55,33 @@ class TreeEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeEv
   std::string name_;
 };
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void write_text(std::string_view text, Writer* to) {
-  to->String(text.data(), static_cast<SizeType>(text.size()));
-}
-
-void write(const Json& value, Writer* to) {
+void append_text(const Json& value, std::string* to) {
   switch (value.type) {
     case Type::kNull:
-      to->Null();
+      *to += "null";
       break;
     case Type::kBool:
-      to->Bool(value.text == "true");
-      break;
     case Type::kNumber:
-      to->RawValue(value.text.data(), value.text.size(), rapidjson::kNumberType);
+      *to += value.text;
       break;
     case Type::kString:
-      write_text(value.text, to);
+      append_json_string(value.text, to);
       break;
     case Type::kArray:
-      to->StartArray();
-      for (const Json& item : value.items) write(item, to);
-      to->EndArray();
-      break;
-    case Type::kObject:
-      to->StartObject();
+    case Type::kObject: {
+      const bool is_array = value.is(Type::kArray);
+      *to += is_array ? '[' : '{';
       for (const Json& item : value.items) {
-        write_text(item.name, to);
-        write(item, to);
+        if (&item != &value.items.front()) *to += ',';
+        if (!is_array) {
+          append_json_string(item.name, to);
+          *to += ':';
+        }
+        append_text(item, to);
       }
-      to->EndObject();
+      *to += is_array ? ']' : '}';
       break;
+    }
   }
 }
 
@@ -103,26 +96,19 @@ const Json* Json::find(std::string_view member) const {
 }
 
 std::string Json::to_text() const {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  write(*this, &writer);
-  return {buffer.GetString(), buffer.GetSize()};
+  std::string json;
+  append_text(*this, &json);
+  return json;
 }
 
 base::Result<Json> parse_json_tree(std::string_view text) {
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  rapidjson::Reader reader;
   TreeEvents events;
-  // Iterative: how deep a stranger's text goes must not become how deep our stack does.
-  constexpr unsigned kHow = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                            rapidjson::kParseNumbersAsStringsFlag;
-  if (reader.Parse<kHow>(stream, events)) return events.take();
-  const auto code = reader.GetParseErrorCode();
-  const std::string reason = code == rapidjson::kParseErrorTermination
-                                 ? "There are too many objects within each other."
-                                 : rapidjson::GetParseError_En(code);
-  return base::fail(base::ErrorKind::kInvalid,
-                    reason + " (at byte " + std::to_string(reader.GetErrorOffset()) + ")");
+  const auto read = read_json(text, events);
+  if (read) return events.take();
+  // What follows a colon is a part of the text.
+  std::string reason = read.error().substr(0, read.error().find(':'));
+  if (reason.ends_with(" near")) reason.resize(reason.size() - 5);
+  return base::fail(base::ErrorKind::kInvalid, std::move(reason));
 }
 
 }  // namespace proto

@@ -29,8 +29,8 @@ struct Json {
   std::string to_text() const;
 };
 
-// kInvalid, with a sentence that quotes nothing of the text, for what is not one JSON value, is not
-// UTF-8, or has more than 64 arrays and objects within each other.
+// kInvalid, with a sentence that quotes nothing of the text, for what is not one JSON value, or has
+// more than 64 arrays and objects within each other. Whether strings are UTF-8 is not looked at.
 base::Result<Json> parse_json_tree(std::string_view text);
 
 }  // namespace proto

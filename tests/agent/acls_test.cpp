@@ -121,7 +121,7 @@ TEST(Acls, ObjectsOfAList) {
 
 TEST(Acls, WhatIsRefused) {
   EXPECT_THAT(refusal(""), HasSubstr("expected access control lists as a JSON object"));
-  EXPECT_THAT(refusal("{"), HasSubstr("at byte"));
+  EXPECT_THAT(refusal("{"), HasSubstr("syntax error at line 1"));
   EXPECT_EQ("expected access control lists as a JSON object", refusal("[]"));
   EXPECT_EQ("permissive: expected true or false", refusal(R"({"permissive":"no"})"));
   EXPECT_EQ("view_flags: expected an array", refusal(R"({"view_flags":{}})"));
