@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "agent/authentication.h"
+#include "agent/authorizer.h"
 #include "agent/flags.h"
 #include "agent/logging_level.h"
 #include "agent/resource_provider_configs.h"
@@ -20,6 +22,7 @@ struct Agent {
     if (flags.resource_provider_config_dir) {
       resource_provider_configs.emplace(*flags.resource_provider_config_dir);
     }
+    if (flags.acls) authorizer.emplace(*flags.acls);
   }
 
   const Flags flags;
@@ -32,6 +35,9 @@ struct Agent {
 
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
+
+  Authentication authentication;         // asks nobody until it is loaded
+  std::optional<Authorizer> authorizer;  // none: everybody may do everything
 
   State state;
 

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "http/recordio.h"
+#include "operator_api/authorization.h"
 #include "operator_api/call_table.h"
 #include "operator_api/media.h"
 #include "proto/json_read.h"
@@ -146,9 +147,14 @@ Task<void> handle_api_request(Context& context) {
     co_await context.reply(*std::move(refusal));
     co_return;
   }
+  const CallRules& rules = *find_rules(call->type());
+  if (!may_call(context, rules, *call)) {
+    co_await context.reply(error_response(403));
+    co_return;
+  }
   Exchange exchange(context, *call, *media);
   exchange.body_read_ahead = std::move(text->read_ahead);
-  co_await find_rules(call->type())->handle(exchange);
+  co_await rules.handle(exchange);
 }
 
 }  // namespace operator_api

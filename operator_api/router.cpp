@@ -29,6 +29,17 @@ Task<void> handle_request(Context context) {
         error_response(403, base::concat("Endpoint '", full_path(*route), "' is disabled")));
     co_return;
   }
+  auto principal =
+      context.agent.authentication.authenticate(route->access.realm, context.request.headers);
+  if (!principal) {
+    co_await context.reply(std::move(principal).error());
+    co_return;
+  }
+  context.principal = *std::move(principal);
+  if (auto refusal = check_access(*route, context)) {
+    co_await context.reply(*std::move(refusal));
+    co_return;
+  }
   co_await route->handle(context);
 }
 
@@ -36,7 +47,7 @@ Task<void> handle_request(Context context) {
 
 http::Handler make_handler(agent::Agent& agent) {
   return [&agent](http::Request& request, http::ResponseWriter& writer) {
-    return handle_request({agent, request, writer});
+    return handle_request({.agent = agent, .request = request, .writer = writer});
   };
 }
 

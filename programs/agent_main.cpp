@@ -191,6 +191,23 @@ void warn_of_rules(const agent::Flags& flags) {
   }
 }
 
+// The lists of --acls that name what there is not protect nothing either. An endpoint that does not
+// exist stops Mesos too.
+Status check_acls(const agent::Agent& agent) {
+  if (!agent.authorizer) return {};
+  const agent::Acls& acls = agent.authorizer->acls();
+  for (const std::string& name : acls.unknown_lists()) {
+    LOG(WARNING) << "--acls: there is no list '" << name << "'";
+  }
+  for (const std::string& path : acls.objects_of("get_endpoints")) {
+    if (!operator_api::is_authorized_path(path)) {
+      return base::fail(concat("--acls: get_endpoints: there is no endpoint '", path,
+                               "' that can be named there"));
+    }
+  }
+  return {};
+}
+
 // --- Running ---
 
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
@@ -250,6 +267,8 @@ Status run(agent::Flags flags) {
   TRY(auto info, agent::make_agent_info(flags, resources, ip));
   agent::Agent agent(std::move(flags), std::move(info), std::move(services));
   agent.ip = ip;
+  TRY(agent.authentication, agent::Authentication::load(agent.flags));
+  TRY_VOID(check_acls(agent));
   TRY_VOID(check_resource_providers(agent));
   return serve(agent, loop);
 }

@@ -150,6 +150,7 @@ class Agent:
         self.owner = leftovers.Owner(self.scratch, self.cgroups_root)
         _unfinished[id(self)] = self
         self.environment = environment or {}
+        self.authorization: str | None = None  # the header of calls that bring none of their own
         self.process: subprocess.Popen[bytes] | None = None
         self.address = ("127.0.0.1", _free_port())
         for directory in (self.work_dir, self.runtime_dir, self.scratch / "tmp"):
@@ -314,6 +315,8 @@ class Agent:
                 timeout: float = TIMEOUT, headers: dict[str, str | None] | None = None,
                 path: str = "/api/v1") -> Reply:
         sent: dict[str, str | None] = {"Content-Type": encoding, "Accept": encoding}
+        if self.authorization is not None:
+            sent["Authorization"] = self.authorization
         response = connection.request("POST", path, {**sent, **(headers or {})},
                                       wire.serialize(encoding, "Call", message), timeout)
         reply = Reply(response)

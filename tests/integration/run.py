@@ -26,6 +26,7 @@ Files:
     sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
     cgroups.py, leftovers.py            what is on the host
+    principals.py   credentials, tokens and access control lists, and agents that ask for them
     exposition.py                       Prometheus's text format, strictly
     load.py         clients that do everything at once and know what must come back
     soak.py         the same for as long as you say; see scripts/soak
