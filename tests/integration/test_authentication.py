@@ -173,13 +173,13 @@ class EveryCall(GuardedTestCase):
 
 
 class DocumentedExample(GuardedTestCase):
-    """docs/security.md's example does what it says."""
+    """docs/authentication.md's example does what it says."""
 
     credentials = [("ops", "correct-horse"), ("dashboard", "battery-staple")]
 
     @classmethod
     def setUpClass(cls) -> None:
-        text = (REPOSITORY / "docs" / "security.md").read_text()
+        text = (REPOSITORY / "docs" / "authentication.md").read_text()
         blocks = [part.split("\n\n")[0] for part in text.split("\n\n    {")[1:]]
         credentials, acls = (json.loads("{" + block) for block in blocks[:2])
         assert cls.credentials == [(c["principal"], c["secret"])
