@@ -44,9 +44,11 @@ base::Result<Request> make_request(MessageHead head, BodyReader& body) {
 
 }  // namespace
 
-ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits)
+ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits,
+                                   WaitingClients& waiting)
     : handler_(handler),
       limits_(limits),
+      waiting_(waiting),
       stream_(std::move(fd)),
       reader_(stream_, MessageParser::Kind::kRequest,
               {.bytes = limits.head_bytes, .count = limits.header_count}) {}
@@ -63,6 +65,7 @@ base::Task<void> ServerConnection::run() {
 }
 
 base::Task<bool> ServerConnection::read_head(bool first) {
+  const Waiting waiting(*this);
   std::optional<Clock::time_point> deadline;
   if (first) deadline = Clock::now() + limits_.head_timeout;
   while (true) {
@@ -137,6 +140,7 @@ base::Task<void> ServerConnection::wind_down() {
   // the client has not read yet. So they are read first: those that are there, and if the request
   // has not ended, those that are still under way.
   stream_.shutdown_write();
+  const Waiting waiting(*this);
   const auto deadline = Clock::now() + limits_.drain_total;
   bool wait = reader_.head_started() && !reader_.complete();
   size_t dropped = 0;
@@ -201,6 +205,8 @@ base::Result<ssize_t> ServerConnection::Body::try_read(std::span<char> buffer) {
 }
 
 base::Task<void> ServerConnection::Body::readable() {
+  std::optional<Waiting> waiting;
+  if (collected_) waiting.emplace(connection_);
   co_await connection_.flush_interim();
   co_await connection_.reader_.readable();
 }
