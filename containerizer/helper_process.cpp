@@ -1,6 +1,8 @@
 #include "containerizer/helper_process.h"
 
 #include <fcntl.h>
+#include <glog/logging.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,8 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "base/clone.h"
 #include "base/files.h"
@@ -58,6 +62,18 @@ NO_SANITIZE int give_up(Start* start, const char* call, long result) {
   return 1;
 }
 
+// Who executes a program that it may not read gets a process that nobody may look into, from its
+// first instruction on (CVE-2016-9962). Our image can be executed only, but root reads everything:
+// so for the moment of execve we give up what makes it so. Root has it back afterwards.
+NO_SANITIZE long drop_read_override() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  const long got = raw_syscall(SYS_capget, &header, sets);
+  if (got < 0) return got;
+  sets[0].effective &= ~(CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH));
+  return raw_syscall(SYS_capset, &header, sets);
+}
+
 // The future init: joins its cgroups, puts its descriptors in place and becomes the helper.
 NO_SANITIZE int become_helper(void* argument) {
   auto* start = static_cast<Start*>(argument);
@@ -74,6 +90,8 @@ NO_SANITIZE int become_helper(void* argument) {
   // Whatever of the agent's is not marked close-on-exec (a library's, an inherited one) must not
   // get into a container. The helper's own image has to stay until it is executed.
   raw_syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
+  const long unprivileged = drop_read_override();
+  if (unprivileged < 0) return give_up(start, "capset", unprivileged);
   char name[] = "mesos-containerizer";
   char launch[] = "launch";
   char* argv[] = {name, launch, nullptr};
@@ -149,6 +167,16 @@ bool reap_between(const base::Cloned& outer, Start* start) {
   return false;
 }
 
+// From the watchdog's thread, while ours stands still: the kernel has written the descriptors of
+// those that there are. The one between us and them goes on, and ends, when they are dead: nobody
+// in the container can reach it.
+void kill_reachable(Start* start) {
+  for (base::Cloned* process : {&start->init, &start->between}) {
+    const int pidfd = std::atomic_ref(process->pidfd).load();
+    if (pidfd >= 0) (void)base::send_signal(pidfd, SIGKILL);
+  }
+}
+
 // Where each descriptor has to go must not be where another one still is: those are moved above,
 // and kept in `copies`.
 base::Status place_descriptors(const LaunchRequest& request, int spec_fd, Start* start,
@@ -176,7 +204,8 @@ base::Status collect_groups(const LaunchRequest& request, Start* start) {
 
 }  // namespace
 
-Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request) {
+Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request,
+                                   LaunchWatchdog* watchdog, const std::function<void()>& thaw) {
   TRY(base::Pipe control, base::make_pipe());
   Start start{};
   std::vector<Fd> copies;
@@ -197,7 +226,16 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
     clone.run = become_helper;
     clone.flags = start.clone_flags;
   }
-  const int code = base::clone_vfork(clone, &outer);
+  int code = 0;
+  {
+    const LaunchWatchdog::Guard guard(watchdog, [&, told = false]() mutable {
+      LOG_IF(WARNING, !std::exchange(told, true))
+          << "Container " << request.id.to_string() << " takes too long to start: it is given up";
+      thaw();
+      kill_reachable(&start);
+    });
+    code = base::clone_vfork(clone, &outer);
+  }
   if (code < 0) return fail_errno("clone3", -code);
   if (start.enter_namespaces == 0) {
     start.init = outer;
@@ -232,13 +270,14 @@ Result<HelperImage> HelperImage::load(const std::string& path) {
     if (n < 0) return fail_errno("write to memfd");
     left.remove_prefix(static_cast<size_t>(n));
   }
-  if (fchmod(fd.get(), 0500) < 0) return fail_errno("fchmod of memfd");
-  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-    return fail_errno("fcntl(F_ADD_SEALS)");
-  }
   // An executable that is open for writing anywhere cannot be executed (ETXTBSY).
   Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only) return fail_errno("open of memfd");
+  // To execute only: see drop_read_override().
+  if (fchmod(fd.get(), 0100) < 0) return fail_errno("fchmod of memfd");
+  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+    return fail_errno("fcntl(F_ADD_SEALS)");
+  }
   // Where no helper's own descriptors are put.
   Fd image(fcntl(read_only.get(), F_DUPFD_CLOEXEC, kDescriptors));
   if (!image) return fail_errno("fcntl(F_DUPFD_CLOEXEC)");
