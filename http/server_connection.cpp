@@ -17,8 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// Pipelined requests that are served before other connections have their turn.
-constexpr int kRequestsPerTurn = 32;
+// How long pipelined requests are served before other connections have their turn.
+constexpr std::chrono::microseconds kTurn{500};
 
 // How much of a body that nobody wants is read to keep the connection.
 constexpr size_t kDroppedBody = 256 * 1024;
@@ -54,12 +54,15 @@ ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Li
               {.bytes = limits.head_bytes, .count = limits.header_count}) {}
 
 base::Task<void> ServerConnection::run() {
-  int served = 0;
-  while (co_await read_head(served == 0)) {
-    ++served;
+  bool first = true;
+  auto turn_began = Clock::now();
+  while (co_await read_head(first)) {
+    first = false;
     if (!co_await serve_request()) break;
     reader_.next_message();
-    if (served % kRequestsPerTurn == 0) co_await base::next_turn();
+    if (Clock::now() - turn_began < kTurn) continue;
+    co_await base::next_turn();
+    turn_began = Clock::now();
   }
   co_await wind_down();
 }

@@ -83,6 +83,7 @@ class Links(AgentTestCase):
         middle = (unique("root"), unique("middle"))
         self.agent.launch(middle[0], command=shell("sleep 1000", user="nobody"))
         self.agent.launch(*middle, command=shell("sleep 1000"))
+        self.agent.await_process(*middle, containing="sleep 1000")
         sandbox = self.agent.sandbox(*middle)
         hidden = sandbox.parent.with_name("hidden")
         sandbox.parent.rename(hidden)
