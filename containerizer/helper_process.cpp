@@ -67,7 +67,7 @@ NO_SANITIZE int give_up(Start* start, const char* call, long result) {
 // so for the moment of execve we give up what makes it so. Root has it back afterwards.
 NO_SANITIZE long drop_read_override() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
   const long got = raw_syscall(SYS_capget, &header, sets);
   if (got < 0) return got;
   sets[0].effective &= ~(CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH));
