@@ -25,6 +25,7 @@ Files:
     attach.py       clients of the streaming calls
     sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
+    attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
     exposition.py                       Prometheus's text format, strictly
     load.py         clients that do everything at once and know what must come back
