@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import exposition
-from harness import (DATA, ENCODINGS, AgentTestCase, Flag, OwnAgentTestCase, Reply, eventually,
-                     resources, shell, unique)
+from harness import (DATA, ENCODINGS, AgentTestCase, Flag, OwnAgentTestCase, Reply, container_id,
+                     eventually, resources, shell, unique)
 from rawhttp import Response
 from replay import ReplayTestMixin
 from wire import Message
@@ -206,20 +206,27 @@ class Limits(OwnAgentTestCase):
                 self.assertEqual(status, response.status, response.text)
 
     def test_connections(self) -> None:
-        """One too many waits until another ends."""
+        """One too many takes the place of who was idle longest; or waits, if all are being served."""
         agent = self.new_agent(start=False)
-        agent.flags["max_connections"] = "2"
+        agent.flags["max_connections"] = "3"
         agent.start()
-        with agent.connect() as first, agent.connect() as second:
+        agent.launch("c", command=shell("while ! test -e go; do sleep 0.02; done"))
+        wait = {"type": "WAIT_CONTAINER", "wait_container": {"container_id": container_id("c")}}
+        body = json.dumps(wait).encode()
+        with agent.connect() as idle, agent.connect() as first, agent.connect() as second:
+            self.assertEqual(200, idle.request("GET", "/health", {}).status)
             for connection in (first, second):
-                self.assertEqual(200, connection.request("GET", "/health", {}).status)
-            with agent.connect() as third:
-                third.send(b"GET /health HTTP/1.1\r\n\r\n")
-                self.assertEqual(200, first.request("GET", "/health", {}).status)
-                readable, _, _ = select.select([third.socket], [], [], 0.2)
+                connection.send_request("POST", "/api/v1", {"Content-Type": "application/json"},
+                                        body)
+            with agent.connect() as third, agent.connect() as fourth:
+                third.send_request("POST", "/api/v1", {"Content-Type": "application/json"}, body)
+                self.assertTrue(idle.ended())
+                fourth.send(b"GET /health HTTP/1.1\r\n\r\n")
+                readable, _, _ = select.select([fourth.socket], [], [], 0.2)
                 self.assertEqual([], readable)
-                first.close()
-                self.assertEqual(200, third.read_response().status)
+                (agent.sandbox("c") / "go").touch()
+                for connection in (first, second, third, fourth):
+                    self.assertEqual(200, connection.read_response().status)
 
 
 class OlderClients(AgentTestCase):
