@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import exposition
-from harness import (DATA, ENCODINGS, AgentTestCase, Flag, OwnAgentTestCase, Reply, container_id,
-                     eventually, resources, shell, unique)
+from attach import attach_output
+from harness import (DATA, ENCODINGS, AgentTestCase, Flag, OwnAgentTestCase, Reply, eventually,
+                     resources, shell, unique)
 from rawhttp import Response
 from replay import ReplayTestMixin
+from sessions import ATTACHABLE
 from wire import Message
 
 STORAGE = "org.apache.mesos.rp.local.storage"
@@ -206,27 +209,21 @@ class Limits(OwnAgentTestCase):
                 self.assertEqual(status, response.status, response.text)
 
     def test_connections(self) -> None:
-        """One too many takes the place of who was idle longest; or waits, if all are being served."""
+        """One too many takes the place of who is idle; or waits, if all are being served."""
         agent = self.new_agent(start=False)
         agent.flags["max_connections"] = "3"
         agent.start()
-        agent.launch("c", command=shell("while ! test -e go; do sleep 0.02; done"))
-        wait = {"type": "WAIT_CONTAINER", "wait_container": {"container_id": container_id("c")}}
-        body = json.dumps(wait).encode()
-        with agent.connect() as idle, agent.connect() as first, agent.connect() as second:
+        agent.launch("c", command=shell("sleep 1000", **ATTACHABLE))
+        with agent.connect() as idle, contextlib.ExitStack() as streams:
             self.assertEqual(200, idle.request("GET", "/health", {}).status)
-            for connection in (first, second):
-                connection.send_request("POST", "/api/v1", {"Content-Type": "application/json"},
-                                        body)
-            with agent.connect() as third, agent.connect() as fourth:
-                third.send_request("POST", "/api/v1", {"Content-Type": "application/json"}, body)
-                self.assertTrue(idle.ended())
-                fourth.send(b"GET /health HTTP/1.1\r\n\r\n")
-                readable, _, _ = select.select([fourth.socket], [], [], 0.2)
+            served = [streams.enter_context(attach_output(agent, "c")) for _ in range(3)]
+            self.assertTrue(idle.ended())
+            with agent.connect() as another:
+                another.send(b"GET /health HTTP/1.1\r\n\r\n")
+                readable, _, _ = select.select([another.socket], [], [], 0.2)
                 self.assertEqual([], readable)
-                (agent.sandbox("c") / "go").touch()
-                for connection in (first, second, third, fourth):
-                    self.assertEqual(200, connection.read_response().status)
+                served[0].close()
+                self.assertEqual(200, another.read_response().status)
 
 
 class OlderClients(AgentTestCase):
