@@ -436,10 +436,10 @@ constexpr std::array kTable = {
              .help = "The master to join; refused: this version is standalone only.",
              .set = refuse_master,
              .get = no_value},
-    row<&Flags::max_connections, at_least_one>(
-        "max_connections", "8192",
-        "How many connections are served at once; others wait to be accepted. (Not in Apache "
-        "Mesos.)"),
+    row<&Flags::max_connections, at_least_one>("max_connections", "8192",
+                                               "How many connections there may be; the next takes "
+                                               "the place of one that is idle, or waits. "
+                                               "(Not in Apache Mesos.)"),
     row<&Flags::max_request_size>(
         "max_request_size", "64MB",
         "What a request's body, or a record of a streamed one, may hold at most; beyond it is 413. "

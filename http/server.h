@@ -6,11 +6,13 @@
 #include <functional>
 
 #include "base/fd.h"
+#include "base/fd_watch.h"
 #include "base/result.h"
 #include "base/sync.h"
 #include "base/task.h"
 #include "http/message.h"
 #include "http/response_writer.h"
+#include "http/waiting_clients.h"
 
 namespace http {
 
@@ -29,10 +31,12 @@ struct Limits {
   size_t header_count = 256;
 
   // From the first byte of a request to the end of its head, and from accepting a connection to
-  // the end of the first head. A kept connection may be idle, and a handler busy, for ever.
+  // the end of the first head. A kept connection may be idle, and a handler busy, for ever, as long
+  // as there is room for others.
   std::chrono::nanoseconds head_timeout = std::chrono::seconds(60);
 
-  // Beyond these no connection is accepted until one ends; they wait in the listen queue.
+  // Who comes when there are so many takes the place of the client that has been waited for longest
+  // (WaitingClients). If all are being served, it waits in the listen queue until one has been.
   size_t connections = 8192;
 
   // What is read and dropped after a response that was sent before the request had arrived, so
@@ -60,9 +64,13 @@ class Server {
   size_t connections() const { return connections_; }
 
  private:
+  // Waits until there may be another connection.
+  base::Task<void> make_room(int listen_fd, base::FdWatch& watch);
+
   Handler handler_;
   Limits limits_;
   size_t connections_ = 0;
+  WaitingClients waiting_;
   base::Event connection_ended_;
 };
 

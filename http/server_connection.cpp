@@ -17,8 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// Pipelined requests that are served before other connections have their turn.
-constexpr int kRequestsPerTurn = 32;
+// How long pipelined requests are served before other connections have their turn.
+constexpr std::chrono::microseconds kTurn{500};
 
 // How much of a body that nobody wants is read to keep the connection.
 constexpr size_t kDroppedBody = 256 * 1024;
@@ -44,25 +44,31 @@ base::Result<Request> make_request(MessageHead head, BodyReader& body) {
 
 }  // namespace
 
-ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits)
+ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits,
+                                   WaitingClients& waiting)
     : handler_(handler),
       limits_(limits),
+      waiting_(waiting),
       stream_(std::move(fd)),
       reader_(stream_, MessageParser::Kind::kRequest,
               {.bytes = limits.head_bytes, .count = limits.header_count}) {}
 
 base::Task<void> ServerConnection::run() {
-  int served = 0;
-  while (co_await read_head(served == 0)) {
-    ++served;
+  bool first = true;
+  auto turn_began = Clock::now();
+  while (co_await read_head(first)) {
+    first = false;
     if (!co_await serve_request()) break;
     reader_.next_message();
-    if (served % kRequestsPerTurn == 0) co_await base::next_turn();
+    if (Clock::now() - turn_began < kTurn) continue;
+    co_await base::next_turn();
+    turn_began = Clock::now();
   }
   co_await wind_down();
 }
 
 base::Task<bool> ServerConnection::read_head(bool first) {
+  const Waiting waiting(*this);
   std::optional<Clock::time_point> deadline;
   if (first) deadline = Clock::now() + limits_.head_timeout;
   while (true) {
@@ -137,6 +143,7 @@ base::Task<void> ServerConnection::wind_down() {
   // the client has not read yet. So they are read first: those that are there, and if the request
   // has not ended, those that are still under way.
   stream_.shutdown_write();
+  const Waiting waiting(*this);
   const auto deadline = Clock::now() + limits_.drain_total;
   bool wait = reader_.head_started() && !reader_.complete();
   size_t dropped = 0;
@@ -201,6 +208,8 @@ base::Result<ssize_t> ServerConnection::Body::try_read(std::span<char> buffer) {
 }
 
 base::Task<void> ServerConnection::Body::readable() {
+  std::optional<Waiting> waiting;
+  if (collected_) waiting.emplace(connection_);
   co_await connection_.flush_interim();
   co_await connection_.reader_.readable();
 }

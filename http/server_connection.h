@@ -12,13 +12,15 @@
 #include "http/message_reader.h"
 #include "http/response_writer.h"
 #include "http/server.h"
+#include "http/waiting_clients.h"
 
 namespace http {
 
 class ServerConnection {
  public:
-  // `handler` and `limits` must outlive this.
-  ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits);
+  // All but the descriptor must outlive this.
+  ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits,
+                   WaitingClients& waiting);
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
@@ -34,9 +36,22 @@ class ServerConnection {
     explicit Body(ServerConnection& connection) : connection_(connection) {}
     base::Result<ssize_t> try_read(std::span<char> buffer) override;
     base::Task<void> readable() override;
+    void collect(bool whole) override { collected_ = whole; }
 
    private:
     ServerConnection& connection_;
+    bool collected_ = false;
+  };
+
+  // While it exists the connection can be given up for another one.
+  class Waiting {
+   public:
+    explicit Waiting(ServerConnection& connection) : place_(connection.stream_.fd()) {
+      connection.waiting_.add(place_);
+    }
+
+   private:
+    WaitingClient place_;
   };
 
   // Both: false if the connection cannot be used any further.
@@ -63,6 +78,7 @@ class ServerConnection {
 
   const Handler& handler_;
   const Limits& limits_;
+  WaitingClients& waiting_;
   base::Stream stream_;
   MessageReader reader_;
   base::Event body_received_;
