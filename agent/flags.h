@@ -42,6 +42,7 @@ struct Flags {
   std::vector<std::string> containerizers;
   std::string default_role;
   bool disallow_sharing_agent_pid_namespace = false;
+  std::optional<std::string> domain_socket_location;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
   std::optional<FirewallRules> firewall_rules;
@@ -52,6 +53,7 @@ struct Flags {
   std::optional<std::string> hostname;
   bool hostname_lookup = false;
   std::chrono::nanoseconds http_heartbeat_interval{};
+  bool http_executor_domain_sockets = false;
   bool io_switchboard_all_containers = false;
   base::Bytes io_switchboard_replay_size;
   std::optional<std::string> ip;

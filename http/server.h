@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/stream.h"
 #include "base/sync.h"
 #include "base/task.h"
 #include "http/message.h"
@@ -23,6 +24,11 @@ namespace http {
 // A handler that returns without answering makes a 500 (or a 400, if the request's body was bad).
 using Handler = std::function<base::Task<void>(Request&, ResponseWriter&)>;
 
+// What a connection goes through before its first request: TLS (http/tls.h). It may put a layer on
+// the stream. After an error of kind kInvalid the client is answered 400, after any other the
+// connection just ends. Must outlive the connections.
+using Greeting = std::function<base::Task<base::Status>(base::Stream&)>;
+
 struct Limits {
   // Request line and fields together; more is answered 431. The parser's own bound is 80 KiB.
   size_t head_bytes = 80 * 1024;
@@ -31,6 +37,9 @@ struct Limits {
   // From the first byte of a request to the end of its head, and from accepting a connection to
   // the end of the first head. A kept connection may be idle, and a handler busy, for ever.
   std::chrono::nanoseconds head_timeout = std::chrono::seconds(60);
+
+  // From accepting a connection to the end of its greeting, if there is one.
+  std::chrono::nanoseconds greeting_timeout = std::chrono::seconds(15);
 
   // Beyond these no connection is accepted until one ends; they wait in the listen queue.
   size_t connections = 8192;
@@ -51,10 +60,10 @@ class Server {
 
   // Accepts and serves until cancelled, which cancels all its connections. Ends by itself only if
   // the descriptor is not a listening socket. When descriptors run out it waits and tries again.
-  base::Task<base::Status> serve(base::Fd listen_fd);
+  base::Task<base::Status> serve(base::Fd listen_fd, const Greeting* greeting = nullptr);
 
   // Serves one connected socket until it is closed.
-  base::Task<void> serve_connection(base::Fd fd);
+  base::Task<void> serve_connection(base::Fd fd, const Greeting* greeting = nullptr);
 
   // Connections that are open now.
   size_t connections() const { return connections_; }
