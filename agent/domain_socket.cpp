@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/files.h"
 #include "base/stream.h"
 #include "base/strings.h"
 
@@ -48,6 +49,10 @@ base::Status make_room(const std::string& path) {
 }
 
 }  // namespace
+
+std::string domain_socket_path(const Flags& flags) {
+  return flags.domain_socket_location.value_or(base::join_path(flags.runtime_dir, "agent.sock"));
+}
 
 base::Result<DomainSocket> DomainSocket::open(const std::string& path, int backlog) {
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {

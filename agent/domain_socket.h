@@ -5,10 +5,14 @@
 
 #include <string>
 
+#include "agent/flags.h"
 #include "base/fd.h"
 #include "base/result.h"
 
 namespace agent {
+
+// Where the flags want it.
+std::string domain_socket_path(const Flags& flags);
 
 class DomainSocket {
  public:
@@ -22,6 +26,8 @@ class DomainSocket {
 
   // Removes the socket, unless something else has taken its place.
   ~DomainSocket();
+
+  const std::string& path() const { return path_; }
 
   // The listening descriptor; once.
   base::Fd take() { return std::move(listener_); }

@@ -56,7 +56,7 @@ Result<std::unique_ptr<Listeners>> Listeners::open(const agent::Flags& flags) {
   self->port_ = base::local_port(self->tcp_.get()).value_or(flags.port);
   if (flags.http_executor_domain_sockets) {
     auto opened = open_patiently(
-        [&] { return agent::DomainSocket::open(*flags.domain_socket_location, kBacklog); });
+        [&] { return agent::DomainSocket::open(agent::domain_socket_path(flags), kBacklog); });
     if (!opened) {
       return base::fail(std::move(opened).error().with_context("--domain_socket_location"));
     }
@@ -77,8 +77,8 @@ Status Listeners::set_up_tls() {
 }
 
 std::string Listeners::description() const {
-  return concat(ip_, ":", port_, tls_ ? " with TLS" : "",
-                domain_socket_ ? " and on the executors' socket" : "");
+  return concat(ip_, ":", port_, tls_ ? " (TLS)" : "",
+                domain_socket_ ? concat(" and '", domain_socket_->path(), "'") : "");
 }
 
 void Listeners::serve(agent::Agent& agent, const http::Limits& limits, base::EventLoop& loop,

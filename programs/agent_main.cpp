@@ -55,9 +55,6 @@ Result<agent::Flags> read_flags(int argc, char** argv) {
   }
   flags.work_dir = std::filesystem::absolute(flags.work_dir).lexically_normal();
   flags.runtime_dir = std::filesystem::absolute(flags.runtime_dir).lexically_normal();
-  if (!flags.domain_socket_location) {
-    flags.domain_socket_location = base::join_path(flags.runtime_dir, "agent.sock");
-  }
   if (flags.containerizers != std::vector<std::string>{"mesos"}) {
     return base::fail("--containerizers: this agent has only the containerizer 'mesos'");
   }

@@ -52,6 +52,15 @@ def bin_dir() -> Path:
     return Path(os.environ.get("MESOS_AGENT_BIN_DIR", default)).resolve()
 
 
+def find_peer(program: str, package: str) -> str:
+    """Where a program is that only single tests need. They are skipped if it is not there; ctest
+    must know which files they are in (CMakeLists.txt)."""
+    path = shutil.which(program)
+    if path is None:
+        raise unittest.SkipTest(f"there is no {program}: install the package {package}")
+    return path
+
+
 def unique(prefix: str = "c") -> str:
     """A container id value that no other test of this run uses."""
     return f"{prefix}-{next(_serial)}"
