@@ -21,8 +21,9 @@ using base::concat;
 constexpr mode_t kMode = 0666;
 
 // Whether somebody accepts connections there. Its queue may be full, so waiting is not for us.
-bool is_listened_on(const std::string& path) {
+base::Result<bool> is_listened_on(const std::string& path) {
   const base::Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return base::fail_errno("socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::copy(path.begin(), path.end(), address.sun_path);
@@ -40,7 +41,8 @@ base::Status make_room(const std::string& path) {
   if (!S_ISSOCK(info.st_mode)) {
     return base::fail(base::ErrorKind::kInvalid, concat("'", path, "' exists and is no socket"));
   }
-  if (is_listened_on(path)) {
+  TRY(const bool listened_on, is_listened_on(path));
+  if (listened_on) {
     return base::fail(base::ErrorKind::kAlreadyExists,
                       concat("another process listens on '", path, "'"));
   }
