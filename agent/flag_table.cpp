@@ -219,9 +219,8 @@ Status absolute_path(const std::string& path) {
 }
 
 Status socket_path(const std::string& path) {
-  if (path.starts_with("systemd:")) {
-    return fail(ErrorKind::kInvalid, "sockets that systemd opens are not supported: give a path");
-  }
+  constexpr std::string_view kSystemd = "systemd:";
+  if (path.starts_with(kSystemd) && path.size() > kSystemd.size()) return {};
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     return fail(ErrorKind::kInvalid,
                 concat("expected a path of less than ", sizeof(sockaddr_un::sun_path), " bytes"));
@@ -344,8 +343,8 @@ constexpr std::array kTable = {
         "Refuse containers that ask for the agent's own pid namespace."),
     row<&Flags::domain_socket_location, socket_path>(
         "domain_socket_location", kNone,
-        "Where --http_executor_domain_sockets makes its socket; by default agent.sock in "
-        "--runtime_dir."),
+        "Where --http_executor_domain_sockets makes its socket, by default agent.sock in "
+        "--runtime_dir; systemd:NAME takes one that systemd has made."),
     row<&Flags::executor_environment_variables>(
         "executor_environment_variables", kNone,
         "The environment that executors start with, as a JSON object of strings."),

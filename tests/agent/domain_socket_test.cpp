@@ -34,7 +34,7 @@ class DomainSocketTest : public testing::Test {
   const std::string path_ = scratch_ / "agent.sock";
 };
 
-TEST_F(DomainSocketTest, EveryUserMayConnect) {
+TEST_F(DomainSocketTest, every_user_may_connect) {
   const auto opened = DomainSocket::open(path_, 8);
   ASSERT_TRUE(opened.has_value()) << opened.error().message;
   struct stat info{};
@@ -44,7 +44,7 @@ TEST_F(DomainSocketTest, EveryUserMayConnect) {
   EXPECT_TRUE(connects());
 }
 
-TEST_F(DomainSocketTest, IsRemovedInTheEnd) {
+TEST_F(DomainSocketTest, is_removed_in_the_end) {
   {
     auto opened = DomainSocket::open(path_, 8);
     ASSERT_TRUE(opened.has_value());
@@ -54,7 +54,7 @@ TEST_F(DomainSocketTest, IsRemovedInTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(DomainSocketTest, WhatHasTakenItsPlaceStays) {
+TEST_F(DomainSocketTest, what_has_taken_its_place_stays) {
   {
     const auto opened = DomainSocket::open(path_, 8);
     ASSERT_TRUE(opened.has_value());
@@ -64,7 +64,7 @@ TEST_F(DomainSocketTest, WhatHasTakenItsPlaceStays) {
   EXPECT_TRUE(std::filesystem::is_regular_file(path_));
 }
 
-TEST_F(DomainSocketTest, AKilledAgentsSocketIsReplaced) {
+TEST_F(DomainSocketTest, a_killed_agents_socket_is_replaced) {
   {
     const base::Fd left(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
@@ -80,7 +80,7 @@ TEST_F(DomainSocketTest, AKilledAgentsSocketIsReplaced) {
   EXPECT_TRUE(connects());
 }
 
-TEST_F(DomainSocketTest, AnotherProcesssSocketStays) {
+TEST_F(DomainSocketTest, another_processs_socket_stays) {
   const auto first = DomainSocket::open(path_, 8);
   ASSERT_TRUE(first.has_value());
   const auto second = DomainSocket::open(path_, 8);
@@ -89,7 +89,7 @@ TEST_F(DomainSocketTest, AnotherProcesssSocketStays) {
   EXPECT_TRUE(connects());
 }
 
-TEST_F(DomainSocketTest, WhatIsNoSocketStays) {
+TEST_F(DomainSocketTest, what_is_no_socket_stays) {
   std::ofstream(path_) << "precious";
   const auto opened = DomainSocket::open(path_, 8);
   ASSERT_FALSE(opened.has_value());
@@ -97,7 +97,7 @@ TEST_F(DomainSocketTest, WhatIsNoSocketStays) {
   EXPECT_EQ(std::filesystem::file_size(path_), 8u);
 }
 
-TEST_F(DomainSocketTest, ThePathsLengthIsBounded) {
+TEST_F(DomainSocketTest, the_paths_length_is_bounded) {
   const std::string most = scratch_.path() + "/" + std::string(106 - scratch_.path().size(), 'x');
   EXPECT_TRUE(DomainSocket::open(most, 8).has_value());
   const auto opened = DomainSocket::open(most + "x", 8);

@@ -155,7 +155,7 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
       {"--quiet=yes", "--quiet=yes: expected true, 1, false or 0"},
       {"--quiet=TRUE", "--quiet=TRUE: expected true, 1, false or 0"},
       {"--domain_socket_location=here", "=here: expected an absolute path"},
-      {"--domain_socket_location=systemd:mesos", "sockets that systemd opens are not supported"},
+      {"--domain_socket_location=systemd:", "=systemd:: expected an absolute path"},
       {"--http_heartbeat_interval=5m", "--http_heartbeat_interval=5m: '5m' is not a duration: exp"},
       {"--http_heartbeat_interval=0secs", "=0secs: expected a duration above zero"},
       {"--cgroups_destroy_timeout=-1secs", "=-1secs: '-1secs' is not a duration: expected"},

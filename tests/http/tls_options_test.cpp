@@ -40,7 +40,7 @@ std::string error_of(std::vector<std::string> more) {
   return options ? "(none)" : options.error().message;
 }
 
-TEST(TlsOptions, OffUnlessSwitchedOn) {
+TEST(TlsOptions, off_unless_switched_on) {
   EXPECT_FALSE(read_tls_options(nullptr)->enabled);
   EXPECT_FALSE(read_tls_options(Environment({}).get())->enabled);
   for (const char* off : {"LIBPROCESS_SSL_ENABLED=0", "LIBPROCESS_SSL_ENABLED=false"}) {
@@ -54,7 +54,7 @@ TEST(TlsOptions, OffUnlessSwitchedOn) {
   }
 }
 
-TEST(TlsOptions, Defaults) {
+TEST(TlsOptions, defaults) {
   const auto options = read();
   ASSERT_TRUE(options.has_value()) << options.error().message;
   EXPECT_TRUE(options->enabled);
@@ -72,7 +72,7 @@ TEST(TlsOptions, Defaults) {
   EXPECT_THAT(options->warnings, IsEmpty());
 }
 
-TEST(TlsOptions, EveryVariable) {
+TEST(TlsOptions, every_variable) {
   const auto options =
       read({"SUPPORT_DOWNGRADE=false", "CA_FILE=/f", "CA_DIR=/d", "REQUIRE_CLIENT_CERT=0",
             "VERIFY_SERVER_CERT=true", "VERIFY_IPADD=1", "VERIFICATION_DEPTH=0", "CIPHERS=A:B=C",
@@ -91,7 +91,7 @@ TEST(TlsOptions, EveryVariable) {
   EXPECT_THAT(options->warnings, IsEmpty());
 }
 
-TEST(TlsOptions, ErrorsNameTheVariableAndItsValue) {
+TEST(TlsOptions, errors_name_the_variable_and_its_value) {
   for (const auto& [entry, expected] : std::vector<std::pair<std::string, std::string>>{
            {"SUPPORT_DOWNGRADE=yes", "SUPPORT_DOWNGRADE=yes: expected true, 1, false or 0"},
            {"VERIFICATION_DEPTH=-1", "VERIFICATION_DEPTH=-1: expected an integer from 0 to 100"},
@@ -111,7 +111,7 @@ TEST(TlsOptions, ErrorsNameTheVariableAndItsValue) {
   EXPECT_THAT(bad.error().message, HasSubstr("LIBPROCESS_SSL_ENABLED=on"));
 }
 
-TEST(TlsOptions, KeyAndCertificateAreNeeded) {
+TEST(TlsOptions, key_and_certificate_are_needed) {
   auto options = read_tls_options(Environment({"LIBPROCESS_SSL_ENABLED=1"}).get());
   ASSERT_FALSE(options.has_value());
   EXPECT_THAT(options.error().message, HasSubstr("LIBPROCESS_SSL_KEY_FILE must name"));
@@ -121,18 +121,18 @@ TEST(TlsOptions, KeyAndCertificateAreNeeded) {
   EXPECT_THAT(options.error().message, HasSubstr("LIBPROCESS_SSL_CERT_FILE must name"));
 }
 
-TEST(TlsOptions, ARequiredCertificateIsVerified) {
+TEST(TlsOptions, a_required_certificate_is_verified) {
   EXPECT_TRUE(read({"REQUIRE_CLIENT_CERT=1"})->verify_server_cert);
 }
 
-TEST(TlsOptions, DowngradeIsWarnedOf) {
+TEST(TlsOptions, downgrade_is_warned_of) {
   EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1"})->warnings,
               ElementsAre(HasSubstr("connections without TLS are served too")));
   EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1", "REQUIRE_CLIENT_CERT=1"})->warnings,
               ElementsAre(HasSubstr("REQUIRE_CLIENT_CERT")));
 }
 
-TEST(TlsOptions, OldNamesCountWithAWarning) {
+TEST(TlsOptions, old_names_count_with_a_warning) {
   const auto options =
       read({"REQUIRE_CERT=1", "VERIFY_CERT=1", "VERIFY_DEPTH=2", "ECDH_CURVE=P-384"});
   ASSERT_TRUE(options.has_value()) << options.error().message;
@@ -142,14 +142,14 @@ TEST(TlsOptions, OldNamesCountWithAWarning) {
   EXPECT_EQ(options->warnings.size(), 4u);
 }
 
-TEST(TlsOptions, OfOldAndNewNameTheNewCounts) {
+TEST(TlsOptions, of_old_and_new_name_the_new_counts) {
   const auto options = read({"VERIFY_DEPTH=2", "VERIFICATION_DEPTH=3"});
   ASSERT_TRUE(options.has_value()) << options.error().message;
   EXPECT_EQ(options->verification_depth, 3);
   EXPECT_THAT(options->warnings, ElementsAre(HasSubstr("whose value counts")));
 }
 
-TEST(TlsOptions, OldPrefix) {
+TEST(TlsOptions, old_prefix) {
   const auto options =
       read_tls_options(Environment({"SSL_ENABLED=1", "SSL_KEY_FILE=/old", "SSL_CERT_FILE=/cert",
                                     "LIBPROCESS_SSL_KEY_FILE=/new", "SSL_REQUIRE_CERT=true",
@@ -166,7 +166,7 @@ TEST(TlsOptions, OldPrefix) {
                           HasSubstr("LIBPROCESS_SSL_REQUIRE_CERT is deprecated")));
 }
 
-TEST(TlsOptions, UnknownVariablesAreNamed) {
+TEST(TlsOptions, unknown_variables_are_named) {
   EXPECT_THAT(read({"ENABLE_DOWNGRADE=1"})->warnings,
               ElementsAre(HasSubstr("no variable LIBPROCESS_SSL_ENABLE_DOWNGRADE")));
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
 
 from attach import Output, output_request, session_call
@@ -14,6 +15,21 @@ from wire import JSON, to_json
 
 API = "/slave(1)/api/v1"
 CALL = to_json({"type": "GET_HEALTH"})
+
+
+# What systemd does: descriptors from 3 on, and variables that say how they are called.
+HAND_OVER = """
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+os.dup2(listener.fileno(), 5)  # not one of those that it is to become
+for fd, name in ((3, "other"), (4, "executors")):
+    os.dup2(5, fd)
+os.close(5)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="other:executors")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class DomainSocket(OwnAgentTestCase):
@@ -108,6 +124,21 @@ class DomainSocket(OwnAgentTestCase):
         self.assertEqual(200, self.post(path, API).status)
         self.assertFalse(self.path(agent).exists())
 
+    def test_from_systemd(self) -> None:
+        """It belongs to systemd: the agent neither makes nor removes it."""
+        agent = self.new_agent(start=False)
+        path = agent.scratch / "of-systemd.sock"
+        agent.flags |= {"http_executor_domain_sockets": "true",
+                        "domain_socket_location": "systemd:executors"}
+        agent.wrapper = [sys.executable, "-c", HAND_OVER, str(path)]
+        agent.start()
+        self.assertEqual(200, self.post(path, API).status)
+        self.assertEqual(403, self.post(path, "/state").status)
+        self.assertFalse(self.path(agent).exists())
+        agent.stop()
+        self.assertTrue(path.exists())
+        path.unlink()
+
     def test_what_cannot_be(self) -> None:
         agent = self.new_agent(start=False)
         file = agent.scratch / "file"
@@ -120,7 +151,7 @@ class DomainSocket(OwnAgentTestCase):
                     (file, "is no socket"), (taken, "another process listens on"),
                     (agent.scratch / ("x" * 100), "expected a path of less than 108 bytes"),
                     (agent.scratch / "no" / "socket", "No such file or directory"),
-                    ("systemd:agent", "systemd opens are not supported")):
+                    ("systemd:agent", "systemd has handed over no socket 'agent'")):
                 with self.subTest(place=place):
                     agent.flags |= {"http_executor_domain_sockets": "true",
                                     "domain_socket_location": str(place)}
