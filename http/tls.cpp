@@ -32,6 +32,10 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 // What one call encrypts at most, however fast its reader is.
 constexpr size_t kWrittenAtOnce = 16 * kRecord;
 
+// What one call reads at most. To give out one record it needs a fraction of that; but of messages
+// that carry no data (KeyUpdate) OpenSSL takes as many as come, without an end.
+constexpr size_t kReadAtOnce = size_t{256} * 1024;
+
 // The first byte of a connection that begins with a handshake.
 constexpr char kHandshake = 22;
 
@@ -58,25 +62,33 @@ Outcome outcome_of(SSL* ssl, int result) {
   }
 }
 
-// After kBroken; errno must still be that of the call. What the network does is kClosed, what the
-// peer does against the protocol kInternal: then nothing can be said to it any more.
+// After kBroken; errno must still be that of the call (EPROTO is ours: bound_reads). What the
+// network does is kClosed, what the peer does against the protocol kInternal: then nothing can be
+// said to it any more.
 base::Error broken(std::string_view what) {
   if (ERR_peek_error() != 0) return {ErrorKind::kInternal, ssl_error_text(what)};
   if (errno == 0) return {ErrorKind::kClosed, concat(what, ": the connection has ended")};
   base::Error error = base::Error::from_errno(what);
-  error.kind = ErrorKind::kClosed;
+  error.kind = error.code == EPROTO ? ErrorKind::kInternal : ErrorKind::kClosed;
   return error;
 }
 
 class TlsLayer final : public base::StreamLayer {
  public:
-  explicit TlsLayer(Ssl ssl) : ssl_(std::move(ssl)) {}
+  explicit TlsLayer(Ssl ssl) : ssl_(std::move(ssl)) {
+    BIO* bio = SSL_get_rbio(ssl_.get());
+    BIO_set_callback_arg(bio, reinterpret_cast<char*>(this));
+    BIO_set_callback_ex(bio, bound_reads);
+  }
+  TlsLayer(const TlsLayer&) = delete;
+  TlsLayer& operator=(const TlsLayer&) = delete;
 
   base::Result<ssize_t> try_read(std::span<char> buffer) override {
     if (read_error_) return fail(*read_error_);
     size_t filled = 0;
     do {
       start_call();
+      read_by_call_ = 0;
       size_t n = 0;
       const int result =
           SSL_read_ex(ssl_.get(), buffer.data() + filled, buffer.size() - filled, &n);
@@ -146,6 +158,18 @@ class TlsLayer final : public base::StreamLayer {
   }
 
  private:
+  // Called by OpenSSL around each system call; makes those beyond the bound fail.
+  static long bound_reads(BIO* bio, int operation, const char*, size_t, int, long, int result,
+                          size_t* processed) {
+    auto* self = reinterpret_cast<TlsLayer*>(BIO_get_callback_arg(bio));
+    if (operation == BIO_CB_READ && self->read_by_call_ > kReadAtOnce) {
+      errno = EPROTO;
+      return -1;
+    }
+    if (operation == (BIO_CB_READ | BIO_CB_RETURN) && result > 0) self->read_by_call_ += *processed;
+    return result;
+  }
+
   // What goes into the next call: a large part as it is, small ones together, so that a chunk is
   // not three records. The same each time, as long as nothing of it was written: OpenSSL insists.
   static std::string_view next_piece(std::span<const iovec> parts, size_t offset,
@@ -171,6 +195,7 @@ class TlsLayer final : public base::StreamLayer {
   Ssl ssl_;
   std::optional<base::Error> read_error_;
   bool broken_ = false;
+  size_t read_by_call_ = 0;  // from the descriptor
   bool read_needs_write_ = false;
   bool write_needs_read_ = false;
 };
