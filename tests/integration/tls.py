@@ -113,6 +113,7 @@ class TlsSocket:
         self.outgoing = ssl.MemoryBIO()
         self.session = context.wrap_bio(self.incoming, self.outgoing,
                                         server_hostname="127.0.0.1")
+        self._ahead = bytearray()  # decrypted, for recv()
 
     def do_handshake(self) -> None:
         while True:
@@ -156,6 +157,10 @@ class TlsSocket:
 
     def recv(self, size: int) -> bytes:
         """b"" only after close_notify; ssl.SSLEOFError if the connection ends without."""
+        if self._ahead:
+            data = bytes(self._ahead[:size])
+            del self._ahead[:size]
+            return data
         while True:
             try:
                 return self.session.read(size)
@@ -167,6 +172,10 @@ class TlsSocket:
 
     def close_notify(self) -> None:
         """Says that nothing follows; the connection stays open."""
+        # unwrap() also looks for the peer's answer, and data in its place would be an error for good.
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while data := self.session.read(1 << 18):
+                self._ahead += data
         with contextlib.suppress(ssl.SSLWantReadError):
             self.session.unwrap()
         self._flush()
