@@ -5,6 +5,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -236,6 +237,16 @@ Status absolute_path(const std::string& path) {
   return fail(ErrorKind::kInvalid, "expected an absolute path");
 }
 
+Status socket_path(const std::string& path) {
+  constexpr std::string_view kSystemd = "systemd:";
+  if (path.starts_with(kSystemd) && path.size() > kSystemd.size()) return {};
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return fail(ErrorKind::kInvalid,
+                concat("expected a path of less than ", sizeof(sockaddr_un::sun_path), " bytes"));
+  }
+  return absolute_path(path);
+}
+
 Status ip_address(const std::string& text) {
   in6_addr address;
   for (const int family : {AF_INET, AF_INET6}) {
@@ -372,6 +383,10 @@ constexpr std::array kTable = {
     row<&Flags::disallow_sharing_agent_pid_namespace>(
         "disallow_sharing_agent_pid_namespace", "false",
         "Refuse containers that ask for the agent's own pid namespace."),
+    row<&Flags::domain_socket_location, socket_path>(
+        "domain_socket_location", kNone,
+        "Where --http_executor_domain_sockets makes its socket, by default agent.sock in "
+        "--runtime_dir; systemd:NAME takes one that systemd has made."),
     row<&Flags::executor_environment_variables>(
         "executor_environment_variables", kNone,
         "The environment that executors start with, as a JSON object of strings."),
@@ -403,6 +418,9 @@ constexpr std::array kTable = {
         "http_credentials", kNone,
         "The file with the principals and secrets that basic authentication knows.",
         {.secret = true}),
+    row<&Flags::http_executor_domain_sockets>(
+        "http_executor_domain_sockets", "false",
+        "Serve the executor API on a unix socket too: see --domain_socket_location."),
     row<&Flags::http_heartbeat_interval, above_zero>("http_heartbeat_interval", "30secs",
                                                      "Time between heartbeats on attach streams."),
     row<&Flags::io_switchboard_all_containers>(

@@ -54,6 +54,7 @@ struct Flags {
   std::vector<std::string> containerizers;
   std::string default_role;
   bool disallow_sharing_agent_pid_namespace = false;
+  std::optional<std::string> domain_socket_location;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
   std::optional<FirewallRules> firewall_rules;
@@ -66,6 +67,7 @@ struct Flags {
   std::optional<std::vector<std::string>> http_authenticators;
   std::optional<SecretFile> http_credentials;
   std::chrono::nanoseconds http_heartbeat_interval{};
+  bool http_executor_domain_sockets = false;
   bool io_switchboard_all_containers = false;
   base::Bytes io_switchboard_replay_size;
   std::optional<std::string> ip;

@@ -39,7 +39,7 @@ base::Task<void> wait_readable(base::FdWatch& watch) { co_await watch.readable()
 
 Server::Server(Handler handler, Limits limits) : handler_(std::move(handler)), limits_(limits) {}
 
-base::Task<base::Status> Server::serve(base::Fd listen_fd) {
+base::Task<base::Status> Server::serve(base::Fd listen_fd, const Greeting* greeting) {
   fcntl(listen_fd.get(), F_SETFL, fcntl(listen_fd.get(), F_GETFL) | O_NONBLOCK);
   base::FdWatch watch(listen_fd.get(), base::FdWatch::kRead);
   base::Scope scope;
@@ -48,7 +48,7 @@ base::Task<base::Status> Server::serve(base::Fd listen_fd) {
     if (connections_ >= limits_.connections) co_await make_room(listen_fd.get(), watch);
     auto fd = co_await base::accept_one(listen_fd.get(), watch);
     if (fd) {
-      scope.spawn(serve_connection(*std::move(fd)));
+      scope.spawn(serve_connection(*std::move(fd), greeting));
       if (++accepted % kAcceptsPerTurn == 0) co_await base::next_turn();
     } else if (cannot_listen(fd.error().code)) {
       co_return base::fail(std::move(fd).error());
@@ -76,7 +76,7 @@ base::Task<void> Server::make_room(int listen_fd, base::FdWatch& watch) {
   }
 }
 
-base::Task<void> Server::serve_connection(base::Fd fd) {
+base::Task<void> Server::serve_connection(base::Fd fd, const Greeting* greeting) {
   struct Counted {
     explicit Counted(Server& s) : server(s) { ++server.connections_; }
     ~Counted() {
@@ -86,7 +86,7 @@ base::Task<void> Server::serve_connection(base::Fd fd) {
     Server& server;
   } counted(*this);
   ServerConnection connection(std::move(fd), handler_, limits_, waiting_);
-  co_await connection.run();
+  co_await connection.run(greeting);
 }
 
 }  // namespace http

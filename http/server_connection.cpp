@@ -28,6 +28,8 @@ bool expects_continue(const MessageHead& head) {
   return expect != nullptr && same_token(*expect, "100-continue") && head.minor_version >= 1;
 }
 
+base::Task<void> writable(base::Stream& stream) { co_await stream.writable(); }
+
 base::Result<Request> make_request(MessageHead head, BodyReader& body) {
   TRY(const Target target, split_target(head.target));
   TRY(Query query, parse_query(target.query));
@@ -53,7 +55,11 @@ ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Li
       reader_(stream_, MessageParser::Kind::kRequest,
               {.bytes = limits.head_bytes, .count = limits.header_count}) {}
 
-base::Task<void> ServerConnection::run() {
+base::Task<void> ServerConnection::run(const Greeting* greeting) {
+  if (greeting != nullptr && !co_await greet(*greeting)) {
+    co_await wind_down();
+    co_return;
+  }
   bool first = true;
   auto turn_began = Clock::now();
   while (co_await read_head(first)) {
@@ -65,6 +71,18 @@ base::Task<void> ServerConnection::run() {
     turn_began = Clock::now();
   }
   co_await wind_down();
+}
+
+base::Task<bool> ServerConnection::greet(const Greeting& greeting) {
+  const Waiting waiting(*this);
+  const auto end = co_await base::with_timeout(greeting(stream_), limits_.greeting_timeout);
+  if (!end) co_return false;
+  if (!*end) {
+    // Who was refused may be sending a request already.
+    request_under_way_ = true;
+    if (end->error().kind == base::ErrorKind::kInvalid) co_await refuse(400, end->error().message);
+  }
+  co_return end->has_value();
 }
 
 base::Task<bool> ServerConnection::read_head(bool first) {
@@ -142,10 +160,10 @@ base::Task<void> ServerConnection::wind_down() {
   // Closing a TCP socket with unread bytes makes the kernel send a reset, which can destroy what
   // the client has not read yet. So they are read first: those that are there, and if the request
   // has not ended, those that are still under way.
-  stream_.shutdown_write();
   const Waiting waiting(*this);
+  co_await end_sending();
   const auto deadline = Clock::now() + limits_.drain_total;
-  bool wait = reader_.head_started() && !reader_.complete();
+  bool wait = request_under_way_ || (reader_.head_started() && !reader_.complete());
   size_t dropped = 0;
   while (dropped < limits_.drain_bytes) {
     const auto n = reader_.discard();
@@ -158,6 +176,12 @@ base::Task<void> ServerConnection::wind_down() {
     const auto left =
         std::min<std::chrono::nanoseconds>(limits_.drain_idle, deadline - Clock::now());
     if (!wait || !co_await base::with_timeout(reader_.readable(), left)) co_return;
+  }
+}
+
+base::Task<void> ServerConnection::end_sending() {
+  while (!stream_.shutdown_write()) {
+    if (!co_await base::with_timeout(writable(stream_), limits_.drain_idle)) co_return;
   }
 }
 
@@ -192,7 +216,7 @@ base::Task<void> ServerConnection::flush_interim() {
   while (true) {
     try_flush_interim();
     if (interim_.empty()) co_return;
-    co_await stream_.watch().writable();
+    co_await stream_.writable();
   }
 }
 

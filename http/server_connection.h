@@ -24,8 +24,9 @@ class ServerConnection {
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  // Serves one request after the other until the connection is to be closed.
-  base::Task<void> run();
+  // Greets, if there is a greeting, and serves one request after the other until the connection is
+  // to be closed.
+  base::Task<void> run(const Greeting* greeting);
 
  private:
   friend class ResponseWriter;
@@ -54,7 +55,8 @@ class ServerConnection {
     WaitingClient place_;
   };
 
-  // Both: false if the connection cannot be used any further.
+  // All: false if the connection cannot be used any further.
+  base::Task<bool> greet(const Greeting& greeting);
   base::Task<bool> read_head(bool first);
   base::Task<bool> serve_request();
 
@@ -66,6 +68,7 @@ class ServerConnection {
 
   // Lets the client read what was sent, then returns for the descriptor to be closed.
   base::Task<void> wind_down();
+  base::Task<void> end_sending();
 
   // Drops what has arrived of the request's body.
   void drop_body();
@@ -82,8 +85,9 @@ class ServerConnection {
   base::Stream stream_;
   MessageReader reader_;
   base::Event body_received_;
-  bool expects_continue_ = false;  // the client waits for "100 Continue" to send its body
-  std::string_view interim_;       // what is left to send of it
+  bool request_under_way_ = false;  // beside what the reader knows of it
+  bool expects_continue_ = false;   // the client waits for "100 Continue" to send its body
+  std::string_view interim_;        // what is left to send of it
 };
 
 }  // namespace http

@@ -88,6 +88,7 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_THAT(flags.containerizers, ElementsAre("mesos"));
   EXPECT_EQ(flags.default_role, "*");
   EXPECT_FALSE(flags.disallow_sharing_agent_pid_namespace);
+  EXPECT_EQ(flags.domain_socket_location, std::nullopt);
   EXPECT_EQ(flags.executor_environment_variables, std::nullopt);
   EXPECT_EQ(flags.external_log_file, std::nullopt);
   EXPECT_FALSE(flags.firewall_rules.has_value());
@@ -97,6 +98,7 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_FALSE(flags.help);
   EXPECT_EQ(flags.hostname, std::nullopt);
   EXPECT_TRUE(flags.hostname_lookup);
+  EXPECT_FALSE(flags.http_executor_domain_sockets);
   EXPECT_EQ(flags.http_heartbeat_interval, 30s);
   EXPECT_FALSE(flags.io_switchboard_all_containers);
   EXPECT_EQ(flags.io_switchboard_replay_size, 0_B);
@@ -154,6 +156,8 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
       {"--logbufsecs=1secs", "--logbufsecs=1secs: expected an integer from 0 to 4294967295"},
       {"--quiet=yes", "--quiet=yes: expected true, 1, false or 0"},
       {"--quiet=TRUE", "--quiet=TRUE: expected true, 1, false or 0"},
+      {"--domain_socket_location=here", "=here: expected an absolute path"},
+      {"--domain_socket_location=systemd:", "=systemd:: expected an absolute path"},
       {"--http_heartbeat_interval=5m", "--http_heartbeat_interval=5m: '5m' is not a duration: exp"},
       {"--http_heartbeat_interval=0secs", "=0secs: expected a duration above zero"},
       {"--cgroups_destroy_timeout=-1secs", "=-1secs: '-1secs' is not a duration: expected"},
@@ -358,8 +362,9 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
           Pair("disallow_sharing_agent_pid_namespace", "false"), Pair("gc_delay", "1weeks"),
           Pair("gc_disk_headroom", "0.1"), Pair("gc_non_executor_container_sandboxes", "false"),
           Pair("help", "false"), Pair("hostname_lookup", "false"),
-          Pair("http_heartbeat_interval", "30secs"), Pair("io_switchboard_all_containers", "false"),
-          Pair("io_switchboard_replay_size", "0B"), Pair("ip", "127.0.0.1"),
+          Pair("http_executor_domain_sockets", "false"), Pair("http_heartbeat_interval", "30secs"),
+          Pair("io_switchboard_all_containers", "false"), Pair("io_switchboard_replay_size", "0B"),
+          Pair("ip", "127.0.0.1"),
           Pair("isolation", "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux"),
           Pair("launcher", "linux"), Pair("launcher_dir", "/usr/libexec/mesos"),
           Pair("logbufsecs", "0"), Pair("logging_level", "INFO"), Pair("max_connections", "8192"),
