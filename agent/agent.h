@@ -5,21 +5,28 @@
 #include <optional>
 #include <string>
 
+#include "agent/authentication.h"
+#include "agent/authorizer.h"
 #include "agent/flags.h"
 #include "agent/logging_level.h"
 #include "agent/resource_provider_configs.h"
 #include "agent/state.h"
 #include "containerizer/containerizer.h"
+#include "http/body.h"
 #include "proto/mesos/v1/mesos.pb.h"
 
 namespace agent {
 
 struct Agent {
   Agent(Flags flags_, mesos::v1::AgentInfo info_, containerizer::Services services)
-      : flags(std::move(flags_)), info(std::move(info_)), containers(std::move(services)) {
+      : flags(std::move(flags_)),
+        info(std::move(info_)),
+        request_bodies(kLargeRequests * flags.max_request_size.count()),
+        containers(std::move(services)) {
     if (flags.resource_provider_config_dir) {
       resource_provider_configs.emplace(*flags.resource_provider_config_dir);
     }
+    if (flags.acls) authorizer.emplace(*flags.acls);
   }
 
   const Flags flags;
@@ -33,10 +40,17 @@ struct Agent {
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
 
+  Authentication authentication;         // asks nobody until it is loaded
+  std::optional<Authorizer> authorizer;  // none: everybody may do everything
+
   State state;
 
   // Counted by the API.
   uint64_t container_launch_errors = 0;
+
+  // What is being received of calls. At least so many of the largest can come at once.
+  static constexpr size_t kLargeRequests = 4;
+  http::BodyBudget request_bodies;
 
   // How long recovery took.
   std::chrono::nanoseconds recovery_time{0};

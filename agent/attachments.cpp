@@ -47,7 +47,10 @@ void attach_executor(const Agent& agent, const Framework& framework, const Execu
   const std::string runs = concat("/frameworks/", framework.info.id().value(), "/executors/",
                                   executor.info.executor_id().value(), "/runs");
   const auto attach = [&](std::string path) {
-    to->insert_or_assign(path, Attachment{path, executor.sandbox});
+    to->insert_or_assign(path, Attachment{.virtual_path = path,
+                                          .real_path = executor.sandbox,
+                                          .framework_id = framework.info.id().value(),
+                                          .executor_id = executor.info.executor_id().value()});
   };
   attach(concat(runs, "/latest"));
   if (!agent.info.has_id()) return;

@@ -23,6 +23,9 @@ struct Attachment {
   std::string virtual_path;
   std::string real_path;
   bool is_log = false;  // a file, else a sandbox
+  // Whose sandbox it is; empty for a standalone container's.
+  std::string framework_id = {};
+  std::string executor_id = {};
 };
 
 // All of them, by virtual path. Reads a directory.

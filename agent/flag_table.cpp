@@ -5,6 +5,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -194,6 +195,25 @@ struct TextOf<FirewallRules> {
   }
 };
 
+template <>
+struct TextOf<Acls> {
+  static constexpr FlagKind kKind = FlagKind::kJson;
+  static Result<Acls> read(std::string_view text) { return Acls::parse(text); }
+  static std::string print(const Acls& acls) { return acls.text(); }
+};
+
+template <>
+struct TextOf<SecretFile> {
+  static constexpr FlagKind kKind = FlagKind::kPath;
+  static Result<SecretFile> read(std::string_view text) {
+    constexpr std::string_view kScheme = "file://";
+    if (text.starts_with(kScheme)) text.remove_prefix(kScheme.size());
+    if (text.starts_with('/')) return SecretFile{std::string(text)};
+    return fail(ErrorKind::kInvalid, "expected the absolute path of a file, not a secret itself");
+  }
+  static std::string print(const SecretFile& file) { return file.path; }
+};
+
 template <typename T>
 struct TextOf<std::optional<T>> {
   static constexpr FlagKind kKind = TextOf<T>::kKind;
@@ -215,6 +235,16 @@ Status not_empty(const std::string& text) {
 Status absolute_path(const std::string& path) {
   if (path.starts_with('/')) return {};
   return fail(ErrorKind::kInvalid, "expected an absolute path");
+}
+
+Status socket_path(const std::string& path) {
+  constexpr std::string_view kSystemd = "systemd:";
+  if (path.starts_with(kSystemd) && path.size() > kSystemd.size()) return {};
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return fail(ErrorKind::kInvalid,
+                concat("expected a path of less than ", sizeof(sockaddr_un::sun_path), " bytes"));
+  }
+  return absolute_path(path);
 }
 
 Status ip_address(const std::string& text) {
@@ -245,6 +275,14 @@ Status one_of(const std::string& text, std::initializer_list<std::string_view> c
   std::string message = "expected one of";
   for (const std::string_view choice : choices) message += concat(' ', choice);
   return fail(ErrorKind::kInvalid, std::move(message));
+}
+
+Status authorizer_name(const std::string& text) { return one_of(text, {"local"}); }
+
+Status authenticator_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) TRY_VOID(one_of(name, {"basic", "jwt"}));
+  if (!names.empty()) return {};
+  return fail(ErrorKind::kInvalid, "expected basic, jwt, or both with a comma between");
 }
 
 Status launcher_name(const std::string& text) { return one_of(text, {"linux", "posix"}); }
@@ -290,6 +328,8 @@ std::optional<std::string> no_value(const Flags&) { return std::nullopt; }
 struct More {
   std::string (*computed)() = nullptr;
   bool required = false;
+  std::string_view alias = {};
+  bool secret = false;
 };
 
 template <auto Member, auto Check = anything>
@@ -301,15 +341,28 @@ constexpr FlagSpec row(std::string_view name, std::optional<std::string_view> in
           .help = help,
           .set = &set<Member, Check>,
           .get = &get<Member>,
+          .alias = more.alias,
           .computed = more.computed,
-          .required = more.required};
+          .required = more.required,
+          .secret = more.secret};
 }
 
 constexpr auto kNone = std::nullopt;
 
 constexpr std::array kTable = {
+    row<&Flags::acls>("acls", kNone,
+                      "Who may do what, as JSON. Without it, everybody may do everything."),
     row<&Flags::attributes>(  //
         "attributes", kNone, "The agent's attributes: name:value;name:value."),
+    row<&Flags::authenticate_http_executors>(
+        "authenticate_http_executors", "false",
+        "Let executors in only with the token that the agent gave them; needs --jwt_secret_key."),
+    row<&Flags::authenticate_http_readonly>("authenticate_http_readonly", "false",
+                                            "Ask who wants to read the endpoints beside /api/v1."),
+    row<&Flags::authenticate_http_readwrite>("authenticate_http_readwrite", "false",
+                                             "Ask who calls /api/v1, or toggles logging."),
+    row<&Flags::authorizer, authorizer_name>("authorizer", "local",
+                                             "What decides by --acls; there is only local."),
     row<&Flags::cgroups_cpu_enable_pids_and_tids_count>(
         "cgroups_cpu_enable_pids_and_tids_count", "false",
         "Count each container's processes and threads in its statistics."),
@@ -330,6 +383,10 @@ constexpr std::array kTable = {
     row<&Flags::disallow_sharing_agent_pid_namespace>(
         "disallow_sharing_agent_pid_namespace", "false",
         "Refuse containers that ask for the agent's own pid namespace."),
+    row<&Flags::domain_socket_location, socket_path>(
+        "domain_socket_location", kNone,
+        "Where --http_executor_domain_sockets makes its socket, by default agent.sock in "
+        "--runtime_dir; systemd:NAME takes one that systemd has made."),
     row<&Flags::executor_environment_variables>(
         "executor_environment_variables", kNone,
         "The environment that executors start with, as a JSON object of strings."),
@@ -368,6 +425,16 @@ constexpr std::array kTable = {
         "hostname_lookup", "true",
         "Without --hostname, ask the resolver for the name of the IP address; if false, the "
         "address itself is reported."),
+    row<&Flags::http_authenticators, authenticator_names>(
+        "http_authenticators", kNone,
+        "How to ask: basic, jwt, or both; by default basic, and jwt if executors are asked."),
+    row<&Flags::http_credentials>(
+        "http_credentials", kNone,
+        "The file with the principals and secrets that basic authentication knows.",
+        {.secret = true}),
+    row<&Flags::http_executor_domain_sockets>(
+        "http_executor_domain_sockets", "false",
+        "Serve the executor API on a unix socket too: see --domain_socket_location."),
     row<&Flags::http_heartbeat_interval, above_zero>("http_heartbeat_interval", "30secs",
                                                      "Time between heartbeats on attach streams."),
     row<&Flags::io_switchboard_all_containers>(
@@ -379,6 +446,10 @@ constexpr std::array kTable = {
     row<&Flags::ip, ip_address>("ip", kNone, "The IP address to listen on."),
     row<&Flags::isolation>(  //
         "isolation", "posix/cpu,posix/mem", "The isolators to use."),
+    row<&Flags::jwt_secret_key>(
+        "jwt_secret_key", kNone,
+        "The file whose whole content is the key that executors' tokens are signed with.",
+        {.alias = "executor_secret_key", .secret = true}),
     row<&Flags::launcher, launcher_name>(
         "launcher", kNone, "How containers are started: linux or posix; by default linux for root.",
         {.computed = default_launcher}),
@@ -397,10 +468,10 @@ constexpr std::array kTable = {
              .help = "The master to join; refused: this version is standalone only.",
              .set = refuse_master,
              .get = no_value},
-    row<&Flags::max_connections, at_least_one>(
-        "max_connections", "8192",
-        "How many connections are served at once; others wait to be accepted. (Not in Apache "
-        "Mesos.)"),
+    row<&Flags::max_connections, at_least_one>("max_connections", "8192",
+                                               "How many connections there may be; the next takes "
+                                               "the place of one that is idle, or waits. "
+                                               "(Not in Apache Mesos.)"),
     row<&Flags::max_request_size>(
         "max_request_size", "64MB",
         "What a request's body, or a record of a streamed one, may hold at most; beyond it is 413. "

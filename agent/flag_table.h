@@ -39,6 +39,7 @@ struct FlagSpec {
   std::string_view alias = {};          // the flag's old name, if Mesos still takes that
   std::string (*computed)() = nullptr;  // the default where it depends on the host; `help` tells
   bool required = false;
+  bool secret = false;  // what was given must not be shown: it may be the secret itself, by mistake
 };
 
 // All rows, sorted by name.

@@ -35,6 +35,7 @@ const FlagSpec* find_flag(std::span<const FlagSpec> table, std::string_view name
 // What "name", "name=value", "no-name" stand for, the name being found already.
 base::Result<Mention> mention(const FlagSpec& flag, bool negated,
                               std::optional<std::string_view> value, std::string given) {
+  if (flag.secret) given.resize(std::min(given.find('='), given.size()));
   if (flag.kind == FlagKind::kBool && value && value->empty()) value = std::nullopt;
   if (negated && flag.kind != FlagKind::kBool) {
     return fail(ErrorKind::kInvalid,

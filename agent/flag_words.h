@@ -26,8 +26,10 @@
 namespace agent {
 
 struct FlagText {
-  std::string text;   // the value, a file's content if it named one
-  std::string given;  // what the user wrote, as "--port=5051" or "MESOS_PORT=5051", for messages
+  std::string text;  // the value, a file's content if it named one
+  // What the user wrote, as "--port=5051" or "MESOS_PORT=5051", for messages; of a secret flag,
+  // only what stands before "=".
+  std::string given;
 };
 
 // The text of each flag of `table` that is given, by the flag's present name. `words` are argv

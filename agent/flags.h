@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/acls.h"
 #include "base/bytes.h"
 #include "base/result.h"
 
@@ -29,10 +30,21 @@ struct FirewallRules {
   std::vector<std::string> disabled_paths;
 };
 
+// The path of a file that is read when the agent starts, given as it is or as file://PATH. What is
+// in it is a secret: it never becomes the flag's value.
+struct SecretFile {
+  std::string path;
+};
+
 // One member for each row of the table; meanings and defaults are there. A flag without a default
 // that was not given is std::nullopt.
 struct Flags {
+  std::optional<Acls> acls;
   std::optional<std::string> attributes;
+  bool authenticate_http_executors = false;
+  bool authenticate_http_readonly = false;
+  bool authenticate_http_readwrite = false;
+  std::string authorizer;
   bool cgroups_cpu_enable_pids_and_tids_count = false;
   std::chrono::nanoseconds cgroups_destroy_timeout{};
   bool cgroups_enable_cfs = false;
@@ -42,6 +54,7 @@ struct Flags {
   std::vector<std::string> containerizers;
   std::string default_role;
   bool disallow_sharing_agent_pid_namespace = false;
+  std::optional<std::string> domain_socket_location;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::optional<std::string> external_log_file;
   std::string fetcher_cache_dir;
@@ -56,11 +69,15 @@ struct Flags {
   bool help = false;
   std::optional<std::string> hostname;
   bool hostname_lookup = false;
+  std::optional<std::vector<std::string>> http_authenticators;
+  std::optional<SecretFile> http_credentials;
   std::chrono::nanoseconds http_heartbeat_interval{};
+  bool http_executor_domain_sockets = false;
   bool io_switchboard_all_containers = false;
   base::Bytes io_switchboard_replay_size;
   std::optional<std::string> ip;
   std::vector<std::string> isolation;
+  std::optional<SecretFile> jwt_secret_key;
   std::string launcher;
   // Without the flag the program that runs decides: it knows where it was installed.
   std::optional<std::string> launcher_dir;

@@ -16,6 +16,7 @@ namespace base {
 enum class ErrorKind {
   kInternal,       // a system call or an invariant failed: 500
   kInvalid,        // the caller's input is wrong: 400
+  kForbidden,      // not allowed for who asks: 403
   kNotFound,       // what was named does not exist: 404
   kAlreadyExists,  // what was to be made is there already
   kConflict,       // not possible in the present state: 409

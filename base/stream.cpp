@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -123,6 +124,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
   watch_ = nullptr;  // before its descriptor is closed
   fd_ = std::move(other.fd_);
   watch_ = std::move(other.watch_);
+  layer_ = std::move(other.layer_);
   without_waiting_ = other.without_waiting_;
   return *this;
 }
@@ -134,6 +136,7 @@ bool Stream::FairTurn::await_ready() const {
 }
 
 Result<ssize_t> Stream::try_read(std::span<char> buffer) {
+  if (layer_) return layer_->try_read(buffer);
   while (true) {
     ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
     if (n >= 0) return n;
@@ -145,6 +148,7 @@ Result<ssize_t> Stream::try_read(std::span<char> buffer) {
 }
 
 Result<ssize_t> Stream::try_write(std::span<const iovec> parts) {
+  if (layer_) return layer_->try_write(parts);
   while (true) {
     ssize_t n = ::writev(fd_.get(), parts.data(),
                          static_cast<int>(std::min<size_t>(parts.size(), IOV_MAX)));
@@ -161,7 +165,7 @@ Task<Result<size_t>> Stream::read_some(std::span<char> buffer) {
     CO_TRY(ssize_t n, try_read(buffer));
     if (n != kWouldBlock) co_return static_cast<size_t>(n);
     without_waiting_ = 0;
-    co_await watch_->readable();
+    co_await readable();
   }
 }
 
@@ -178,7 +182,7 @@ Task<Status> Stream::write_all(std::span<iovec> parts) {
     CO_TRY(ssize_t n, try_write(parts));
     if (n == kWouldBlock) {
       without_waiting_ = 0;
-      co_await watch_->writable();
+      co_await writable();
       continue;
     }
     auto left = static_cast<size_t>(n);
@@ -193,7 +197,17 @@ Task<Status> Stream::write_all(std::span<iovec> parts) {
   }
 }
 
-void Stream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
+size_t Stream::arrived() const {
+  int in_kernel = 0;
+  ioctl(fd_.get(), FIONREAD, &in_kernel);
+  return static_cast<size_t>(in_kernel) + (layer_ ? layer_->held() : 0);
+}
+
+bool Stream::shutdown_write() {
+  if (layer_ && !layer_->try_end()) return false;
+  ::shutdown(fd_.get(), SHUT_WR);
+  return true;
+}
 
 void Stream::keep_alive(std::chrono::seconds interval) {
   constexpr int kUnanswered = 3;  // then the peer counts as gone

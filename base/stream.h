@@ -18,6 +18,28 @@
 
 namespace base {
 
+// What may stand between a stream's user and its descriptor: encryption. Both directions may be
+// used at the same time, each by one user.
+class StreamLayer {
+ public:
+  virtual ~StreamLayer() = default;
+
+  // As Stream's.
+  virtual Result<ssize_t> try_read(std::span<char> buffer) = 0;
+  virtual Result<ssize_t> try_write(std::span<const iovec> parts) = 0;
+
+  // What try_read, try_write could not go on without, when they last gave kWouldBlock: it can be
+  // the other direction of the descriptor.
+  virtual bool read_needs_write() const = 0;
+  virtual bool write_needs_read() const = 0;
+
+  // An upper bound of the bytes that it has read from the descriptor and not given out.
+  virtual size_t held() const = 0;
+
+  // Tells the peer that nothing follows. False if the descriptor does not take that now.
+  virtual bool try_end() = 0;
+};
+
 // It may be moved while nobody reads or writes. What is read into and written from belongs to the
 // caller and must stay until the call has ended. Reading and writing let the rest of the program
 // have its turn now and then, also if they never have to wait.
@@ -28,6 +50,10 @@ class Stream {
   explicit Stream(Fd fd, FdWatch::Direction direction = FdWatch::kReadWrite);
   Stream(Stream&&) = default;
   Stream& operator=(Stream&& other) noexcept;
+
+  // From here on everything goes through the layer, which uses fd(). Once.
+  void put_layer(std::unique_ptr<StreamLayer> layer) { layer_ = std::move(layer); }
+  bool has_layer() const { return layer_ != nullptr; }
 
   // Reads what there is, at most `buffer.size()` bytes; waits if there is nothing. 0 is the end of
   // the stream. The end of a pty (EIO after the last slave was closed) is an end like any other.
@@ -45,11 +71,24 @@ class Stream {
   Result<ssize_t> try_read(std::span<char> buffer);
   Result<ssize_t> try_write(std::span<const iovec> parts);
 
+  // Awaited: after kWouldBlock, until it is worth trying again.
+  auto readable() {
+    return layer_ && layer_->read_needs_write() ? watch_->writable() : watch_->readable();
+  }
+  auto writable() {
+    return layer_ && layer_->write_needs_read() ? watch_->readable() : watch_->writable();
+  }
+
+  // Of a socket: how many bytes have arrived that were not read. With a layer it is an upper bound.
+  size_t arrived() const;
+
+  // The descriptor itself, whatever layer is on it.
   FdWatch& watch() { return *watch_; }
   int fd() const { return fd_.get(); }
 
-  // Closes the sending side of a socket.
-  void shutdown_write();
+  // Closes the sending side of a socket. False if a layer must say so first, and could not yet: to
+  // be called again when it is writable().
+  bool shutdown_write();
 
   // Has the kernel ask a silent TCP peer so often whether it is there, and end the connection if it
   // is not. On other descriptors it does nothing.
@@ -71,7 +110,8 @@ class Stream {
 
   Fd fd_;
   std::unique_ptr<FdWatch> watch_;  // after fd_: destroyed first
-  int without_waiting_ = 0;         // operations since the last that waited
+  std::unique_ptr<StreamLayer> layer_;
+  int without_waiting_ = 0;  // operations since the last that waited
 };
 
 // Two ends of a pipe, both close-on-exec.

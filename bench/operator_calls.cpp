@@ -30,14 +30,15 @@ void add_scalar(const char* name, double value, Call::LaunchContainer* launch) {
   resource->mutable_scalar()->set_value(value);
 }
 
-Call launch_with_resources(const ContainerID& id, const std::vector<std::string>& argv) {
+Call launch_with_resources(const ContainerID& id, const std::vector<std::string>& argv,
+                           double megabytes = kMegabytes) {
   Call call;
   call.set_type(Call::LAUNCH_CONTAINER);
   auto* launch = call.mutable_launch_container();
   *launch->mutable_container_id() = id;
   *launch->mutable_command() = command_of(argv);
   add_scalar("cpus", 1, launch);
-  add_scalar("mem", 64, launch);
+  add_scalar("mem", megabytes, launch);
   return call;
 }
 
@@ -68,8 +69,9 @@ ContainerID child_id(const ContainerID& parent, const std::string& name) {
   return id;
 }
 
-Call launch_root(const ContainerID& id, const std::vector<std::string>& argv, bool attachable) {
-  Call call = launch_with_resources(id, argv);
+Call launch_root(const ContainerID& id, const std::vector<std::string>& argv, bool attachable,
+                 double megabytes) {
+  Call call = launch_with_resources(id, argv, megabytes);
   if (!attachable) return call;
   auto* variable =
       call.mutable_launch_container()->mutable_command()->mutable_environment()->add_variables();

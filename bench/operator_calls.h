@@ -27,10 +27,12 @@ enum class Groups : uint8_t {
   kOwn,     // and groups with limits in every hierarchy
 };
 
-// A container of its own, 1 cpu and 64 MB, that runs `argv`. `attachable` asks for a
-// switchboard (see the flag --io_switchboard_all_containers).
+inline constexpr double kMegabytes = 64;
+
+// A container of its own with 1 cpu that runs `argv`. `attachable` asks for a switchboard (see the
+// flag --io_switchboard_all_containers).
 Call launch_root(const ContainerID& id, const std::vector<std::string>& argv,
-                 bool attachable = false);
+                 bool attachable = false, double megabytes = kMegabytes);
 // LAUNCH_NESTED_CONTAINER; with groups of its own LAUNCH_CONTAINER, which alone can name resources.
 Call launch_child(const ContainerID& id, const std::vector<std::string>& argv, Groups groups);
 Call launch_session(const ContainerID& id, const std::vector<std::string>& argv, bool tty);

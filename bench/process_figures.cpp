@@ -1,6 +1,8 @@
 #include "bench/process_figures.h"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "base/files.h"
 #include "base/strings.h"
@@ -51,8 +53,20 @@ Result<double> cpu_milliseconds(pid_t pid) {
   return sum;
 }
 
+Result<double> descriptor_count(pid_t pid) {
+  TRY(const auto descriptors, base::list_directory(concat("/proc/", pid, "/fd")));
+  return static_cast<double>(descriptors.size());
+}
+
 Result<Samples> pss_of(std::string_view program, size_t expected) {
-  TRY(const auto pids, find_processes(program));
+  // One that has just been started does not have its name yet.
+  constexpr std::chrono::seconds kPatience{5};
+  const auto deadline = Clock::now() + kPatience;
+  TRY(auto pids, find_processes(program));
+  while (pids.size() < expected && Clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    TRY(pids, find_processes(program));
+  }
   if (pids.size() < expected) {
     return base::fail(concat("Only ", pids.size(), " processes of ", program, " run"));
   }

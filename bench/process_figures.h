@@ -22,6 +22,9 @@ base::Result<double> pss_kib(pid_t pid);
 // The PSS of each process of a program, at least `expected` of which must be there.
 base::Result<Samples> pss_of(std::string_view program, size_t expected);
 
+// How many descriptors it has open.
+base::Result<double> descriptor_count(pid_t pid);
+
 // CPU time used so far by all threads.
 base::Result<double> cpu_milliseconds(pid_t pid);
 

@@ -21,6 +21,7 @@ constexpr double kMesosGetContainersMs = 89;
 
 const std::vector<std::string> kSleep = {"/bin/sleep", "100000"};
 constexpr int kAttachable = 100;
+constexpr double kTreeMegabytes = 4096;
 
 // The first are roots, each with groups of its own; the others are nested in them, without.
 constexpr int kRoots = 1000;
@@ -140,6 +141,35 @@ Status measure_rates_among(Bench& bench, int count) {
   return {};
 }
 
+// The kill of a root container with so many nested in it, until it has ended and all are reaped:
+// milliseconds for each of them.
+Result<Samples> time_tree_kills(Bench& bench, int size) {
+  TRY(Client client, Client::connect(bench.agent.port()));
+  Samples samples;
+  for (int round = 0; round < bench.settings.rounds(8); ++round) {
+    const ContainerID root = root_id(concat("tree-", size, "-", round));
+    TRY_VOID(perform(client, launch_root(root, kSleep, false, kTreeMegabytes)));
+    for (int i = 0; i < size; ++i) {
+      TRY_VOID(perform(client, launch_child(child_id(root, concat(i)), kSleep, Groups::kShared)));
+    }
+    const auto start = Clock::now();
+    TRY_VOID(perform(client, kill(root)));
+    TRY_VOID(perform(client, wait_for(root)));
+    samples.add(milliseconds_since(start) / size);
+    TRY_VOID(perform(client, remove(root)));
+  }
+  return samples;
+}
+
+Status measure_tree_kills(Bench& bench) {
+  const int large = bench.settings.large ? 1000 : 300;
+  TRY(const Samples few, time_tree_kills(bench, 10));
+  TRY(const Samples many, time_tree_kills(bench, large));
+  bench.table.compare(Figure::of(concat("kill of a tree of ", large, " + wait, each"), many),
+                      Figure::of("the same of a tree of 10", few), "ms");
+  return {};
+}
+
 Result<int> count_containers(Bench& bench) {
   TRY(Client client, Client::connect(bench.agent.port()));
   TRY(const std::string body, perform(client, request(get_containers())));
@@ -172,6 +202,9 @@ Status measure_with(Bench& bench, int running, int count) {
   TRY(const double agent, pss_kib(bench.agent.pid()));
   bench.table.state({concat("PSS of the agent, ", count, " containers"), agent, std::nullopt},
                     "KiB", count <= 1000 ? at_most(32 * 1024) : Budget{});
+  TRY(const double descriptors, descriptor_count(bench.agent.pid()));
+  bench.table.state(
+      {concat("descriptors of the agent, ", count, " containers"), descriptors, std::nullopt}, "");
   TRY_VOID(measure_idleness(bench, count));
   TRY_VOID(measure_reads(bench, count));
   TRY_VOID(measure_launches_among(bench, count));
@@ -184,6 +217,7 @@ Status measure_with(Bench& bench, int running, int count) {
 Status measure_many_containers(Bench& bench) {
   TRY_VOID(launch_many(bench, 0, kAttachable));
   TRY_VOID(measure_memory_of_100(bench));
+  TRY_VOID(measure_tree_kills(bench));
   TRY_VOID(measure_with(bench, kAttachable, 300));
   if (!bench.settings.large) return {};
   TRY_VOID(measure_with(bench, 300, 1000));

@@ -15,6 +15,9 @@ using base::Status;
 
 namespace {
 
+// They have the environments of containers in them, and with these what is secret.
+constexpr mode_t kMode = 0600;
+
 base::Result<std::string> make_record(const std::string& path,
                                       const google::protobuf::MessageLite& message) {
   if (!message.IsInitialized()) {
@@ -31,13 +34,13 @@ base::Result<std::string> make_record(const std::string& path,
 
 Status write_checkpoint(const std::string& path, const google::protobuf::MessageLite& message) {
   TRY(const std::string record, make_record(path, message));
-  return base::write_file_atomic(path, record);
+  return base::write_file_atomic(path, record, base::Durability::kProcessCrash, kMode);
 }
 
 Status write_first_checkpoint(const std::string& path,
                               const google::protobuf::MessageLite& message) {
   TRY(const std::string record, make_record(path, message));
-  return base::write_file(path, record);
+  return base::write_file(path, record, kMode);
 }
 
 Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* message) {

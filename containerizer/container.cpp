@@ -282,6 +282,9 @@ Task<Result<LaunchSpec>> Container::prepare() {
     if (applies(*isolator)) CO_TRY_VOID(co_await isolator->prepare(id_, config_, &spec));
   }
   add_command(config_, config_.launch_info(), &spec);
+  if (spec.working_directory.starts_with(services_.options.work_dir + "/")) {
+    spec.trusted_prefix = static_cast<uint32_t>(services_.options.work_dir.size());
+  }
   spec.credentials = owner_;
   spec.controlling_terminal = config_.container_info().has_tty_info();
   co_return spec;

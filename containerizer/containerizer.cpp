@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,6 +58,15 @@ Status check_spare_descriptors() {
   auto spare = base::spare_descriptors();
   if (!spare || *spare > kSpareDescriptors) return {};
   return fail(ErrorKind::kInvalid, concat("No descriptors to spare: ", strerror(EMFILE)));
+}
+
+// Containers share the host's file system, and what is below has their environments in it. An
+// earlier version may have made it open to everybody.
+Status make_private_directory(const std::string& path) {
+  constexpr mode_t kMode = 0700;
+  TRY_VOID(base::make_directories(path));
+  if (chmod(path.c_str(), kMode) == 0) return {};
+  return base::fail_errno(concat("chmod '", path, "'"));
 }
 
 // Ends a launch that its client has given up.
@@ -286,8 +296,8 @@ Task<void> Containerizer::forget_expired() {
 // --- Recovery ---
 
 Status Containerizer::recover() {
-  TRY_VOID(base::make_directories(services_.paths.containers()));
-  TRY_VOID(base::make_directories(services_.paths.removed()));
+  TRY_VOID(make_private_directory(services_.paths.containers()));
+  TRY_VOID(make_private_directory(services_.paths.removed()));
   lives_.spawn(finish_removals());
   services_.fetcher->recover();
   recover_below(services_.paths.containers(), std::nullopt);

@@ -1,6 +1,8 @@
 #include "containerizer/helper_process.h"
 
 #include <fcntl.h>
+#include <glog/logging.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "base/clone.h"
 #include "base/fd_window.h"
@@ -63,6 +67,18 @@ NO_SANITIZE int give_up(Start* start, const char* call, long result) {
   return 1;
 }
 
+// Who executes a program that it may not read gets a process that nobody may look into, from its
+// first instruction on (CVE-2016-9962). Our image can be executed only, but root reads everything:
+// so for the moment of execve we give up what makes it so. Root has it back afterwards.
+NO_SANITIZE long drop_read_override() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  const long got = raw_syscall(SYS_capget, &header, sets);
+  if (got < 0) return got;
+  sets[0].effective &= ~(CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH));
+  return raw_syscall(SYS_capset, &header, sets);
+}
+
 // The future init: leaves our descriptors behind, joins its cgroups, puts its own descriptors in
 // place and becomes the helper.
 NO_SANITIZE int become_helper(void* argument) {
@@ -82,6 +98,8 @@ NO_SANITIZE int become_helper(void* argument) {
   // Whatever of the agent's is not marked close-on-exec (a library's, an inherited one) must not
   // get into a container. The helper's own image has to stay until it is executed.
   raw_syscall(SYS_close_range, kDescriptors, ~0U, CLOSE_RANGE_CLOEXEC);
+  const long unprivileged = drop_read_override();
+  if (unprivileged < 0) return give_up(start, "capset", unprivileged);
   char name[] = "mesos-containerizer";
   char launch[] = "launch";
   char* argv[] = {name, launch, nullptr};
@@ -151,37 +169,42 @@ Result<pid_t> pid_of(int pidfd) {
 }
 
 // Waits for a child that has done its part; false if it was killed before.
-bool reap(const base::Cloned& process) {
+bool reap(int pidfd) {
   siginfo_t info{};
-  while (waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap) < 0 && errno == EINTR) {
+  while (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, kReap) < 0 && errno == EINTR) {
   }
-  close(process.pidfd);
   return info.si_code == CLD_EXITED;
 }
 
-// Kills a process and waits until it is dead, whosever child it is.
-void kill_cloned(const base::Cloned& process) {
-  if (process.pidfd < 0) return;
-  (void)base::send_signal(process.pidfd, SIGKILL);
-  pollfd death{process.pidfd, POLLIN, 0};
+// Kills a process, if there is one, and waits until it is dead, whosever child it is.
+void kill_cloned(int pidfd) {
+  if (pidfd < 0) return;
+  (void)base::send_signal(pidfd, SIGKILL);
+  pollfd death{pidfd, POLLIN, 0};
   while (poll(&death, 1, -1) < 0 && errno == EINTR) {
   }
   // It may be ours after all.
   siginfo_t info;
-  waitid(P_PIDFD, static_cast<id_t>(process.pidfd), &info, kReap | WNOHANG);
-  close(process.pidfd);
+  waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, kReap | WNOHANG);
 }
 
 // Waits for the processes between the agent and the init; false if one of them was killed. What it
 // had cloned then goes on beside us, on our memory, which is not ours to use before that is dead.
-bool reap_between(const base::Cloned& outer, Start* start) {
-  if (reap(outer) && !start->between_killed) {
-    if (start->between.pidfd >= 0) close(start->between.pidfd);
-    return true;
-  }
-  kill_cloned(start->between);
-  kill_cloned(start->init);
+bool reap_between(int outer_pidfd, const Start& start) {
+  if (reap(outer_pidfd) && !start.between_killed) return true;
+  kill_cloned(start.between.pidfd);
+  kill_cloned(start.init.pidfd);
   return false;
+}
+
+// From the watchdog's thread, while ours stands still: the kernel has written the descriptors of
+// those that there are. The one between us and them goes on, and ends, when they are dead: nobody
+// in the container can reach it.
+void kill_reachable(Start* start) {
+  for (base::Cloned* process : {&start->init, &start->between}) {
+    const int pidfd = std::atomic_ref(process->pidfd).load();
+    if (pidfd >= 0) (void)base::send_signal(pidfd, SIGKILL);
+  }
 }
 
 // Puts all that the future init needs into the window.
@@ -206,7 +229,8 @@ base::Status place_descriptors(const HelperImage& helper, const LaunchRequest& r
 
 }  // namespace
 
-Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request) {
+Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchRequest& request,
+                                   LaunchWatchdog* watchdog, const std::function<void()>& thaw) {
   TRY(base::Pipe control, base::make_pipe());
   Start start{};
   base::FdWindow window;
@@ -226,17 +250,27 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
     clone.run = become_helper;
     clone.flags |= start.clone_flags;
   }
-  const int code = base::clone_vfork(clone, &outer);
-  if (code < 0) return fail_errno("clone3", -code);
-  if (start.enter_namespaces == 0) {
-    start.init = outer;
-  } else {
-    if (!reap_between(outer, &start)) {
-      return base::fail("Failed to start the launch helper: it was killed");
-    }
+  int code = 0;
+  bool intact = true;
+  {
+    const LaunchWatchdog::Guard guard(watchdog, [&, told = false]() mutable {
+      LOG_IF(WARNING, !std::exchange(told, true))
+          << "Container " << request.id.to_string() << " takes too long to start: it is given up";
+      thaw();
+      kill_reachable(&start);
+    });
+    code = base::clone_vfork(clone, &outer);
+    if (code == 0 && start.enter_namespaces != 0) intact = reap_between(outer.pidfd, start);
   }
+  if (code < 0) return fail_errno("clone3", -code);
+  if (start.enter_namespaces == 0) start.init = std::exchange(outer, {});
+  // Not before the watchdog has let go of them.
+  const Fd outer_pidfd(outer.pidfd);
+  const Fd between_pidfd(start.between.pidfd);
+  Fd init_pidfd(start.init.pidfd);
+  if (!intact) return base::fail("Failed to start the launch helper: it was killed");
   ParkedProcess process;
-  process.pidfd = Fd(start.init.pidfd);
+  process.pidfd = std::move(init_pidfd);
   process.control = std::move(control.write_end);
   if (start.failed_call != nullptr) {
     siginfo_t info;
@@ -261,13 +295,14 @@ Result<HelperImage> HelperImage::load(const std::string& path) {
     if (n < 0) return fail_errno("write to memfd");
     left.remove_prefix(static_cast<size_t>(n));
   }
-  if (fchmod(fd.get(), 0500) < 0) return fail_errno("fchmod of memfd");
-  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-    return fail_errno("fcntl(F_ADD_SEALS)");
-  }
   // An executable that is open for writing anywhere cannot be executed (ETXTBSY).
   Fd read_only(open(concat("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only) return fail_errno("open of memfd");
+  // To execute only: see drop_read_override().
+  if (fchmod(fd.get(), 0100) < 0) return fail_errno("fchmod of memfd");
+  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+    return fail_errno("fcntl(F_ADD_SEALS)");
+  }
   return HelperImage(std::move(read_only));
 }
 

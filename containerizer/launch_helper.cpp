@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -136,23 +137,47 @@ void make_mounts(const LaunchSpecView& spec) {
   }
 }
 
-void make_directories(char* path) {
-  for (char* at = path + 1; *at != '\0'; ++at) {
-    if (*at != '/') continue;
-    *at = '\0';
-    raw_syscall(SYS_mkdirat, AT_FDCWD, path, 0755);
-    *at = '/';
+// Goes from one directory into another, or makes it there. A link is an error: it would have been
+// put there to lead root elsewhere.
+long step_down(const char* name) {
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  long fd = raw_syscall(SYS_openat, AT_FDCWD, name, kFlags);
+  if (fd == -ENOENT) {
+    raw_syscall(SYS_mkdirat, AT_FDCWD, name, 0755);
+    fd = raw_syscall(SYS_openat, AT_FDCWD, name, kFlags);
   }
-  raw_syscall(SYS_mkdirat, AT_FDCWD, path, 0755);
+  if (fd < 0) return fd;
+  const long entered = raw_syscall(SYS_fchdir, fd);
+  raw_syscall(SYS_close, fd);
+  return entered;
+}
+
+// A sandbox can lie in that of another container, whose user may swap it, or a directory above it,
+// for a link while we go there (CVE-2021-30465 and its kin). So below what the operator has chosen
+// every name is entered by itself.
+long walk_down(char* path, uint32_t trusted) {
+  char* at = path + trusted;
+  const char after = *at;
+  *at = '\0';
+  long entered = raw_syscall(SYS_chdir, trusted == 0 ? "/" : path);
+  *at = after;
+  while (entered >= 0) {
+    while (*at == '/') ++at;
+    if (*at == '\0') break;
+    char* end = at;
+    while (*end != '\0' && *end != '/') ++end;
+    const char separator = *end;
+    *end = '\0';
+    entered = step_down(at);
+    *end = separator;
+    at = end;
+  }
+  return entered;
 }
 
 void enter_working_directory(const LaunchSpecView& spec) {
   if (spec.working_directory[0] == '\0') return;
-  long entered = raw_syscall(SYS_chdir, spec.working_directory);
-  if (entered == -ENOENT) {
-    make_directories(const_cast<char*>(spec.working_directory));
-    entered = raw_syscall(SYS_chdir, spec.working_directory);
-  }
+  const long entered = walk_down(spec.working_directory, spec.trusted_prefix);
   if (entered < 0) fail_step("change to working directory", spec.working_directory, entered);
 }
 
@@ -162,7 +187,26 @@ long become_user(const LaunchSpecView& spec) {
   if (!spec.has_credentials || spec.uid == raw_syscall(SYS_geteuid)) return 0;
   if (long set = raw_syscall(SYS_setgid, spec.gid); set < 0) return set;
   if (long set = raw_syscall(SYS_setgroups, spec.group_count, spec.groups); set < 0) return set;
-  return raw_syscall(SYS_setuid, spec.uid);
+  if (long set = raw_syscall(SYS_setuid, spec.uid); set < 0) return set;
+  // Where fs.suid_dumpable is 1 the kernel has just made our memory, which is init's, fair game for
+  // every process of that user in the container (CVE-2016-9962).
+  return raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+// What the command is to have of the agent's capabilities: those of its user, and none that it
+// would inherit. Those that the agent was started with as inheritable or ambient would come back
+// with programs that have them in their files (CVE-2022-24769), and securebits can keep them over a
+// change of user. Returns 0 or -errno.
+long drop_capabilities(const LaunchSpecView& spec) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (long got = raw_syscall(SYS_capget, &header, sets); got < 0) return got;
+  const bool keeps = !spec.has_credentials || spec.uid == 0;
+  for (auto& set : sets) {
+    set.inheritable = 0;  // and with them the ambient ones
+    if (!keeps) set.permitted = set.effective = 0;
+  }
+  return raw_syscall(SYS_capset, &header, sets);
 }
 
 const char* find_path(char** environment) {
@@ -219,6 +263,7 @@ int become_command(void* argument) {
   auto* start = static_cast<Start*>(argument);
   lead_group(*start->spec);
   start->user_error = become_user(*start->spec);
+  if (start->user_error == 0) start->user_error = drop_capabilities(*start->spec);
   if (start->user_error != 0) return 1;
   // Without a process id namespace nothing else would end it with its init.
   raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -283,7 +328,9 @@ int run_launch_helper() {
   reset_signals();
   raw_syscall(SYS_fcntl, kLaunchSpecFd, F_SETFD, FD_CLOEXEC);
   raw_syscall(SYS_fcntl, kStatusFd, F_SETFD, FD_CLOEXEC);
-  // Nobody inside the container may trace us or read our memory and descriptors through /proc.
+  // Nobody inside the container may trace us or read our memory and descriptors through /proc. The
+  // launcher has executed us so that this holds from the first instruction on; a debugging host's
+  // fs.suid_dumpable would undo that.
   raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   raw_syscall(SYS_setsid);
 

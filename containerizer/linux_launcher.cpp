@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/strings.h"
 #include "containerizer/helper_process.h"
+#include "containerizer/launch_watchdog.h"
 
 namespace containerizer {
 
@@ -28,8 +29,9 @@ Task<void> await_death(Fd pidfd) { (void)co_await base::wait_for_exit(pidfd.get(
 class LinuxLauncher final : public Launcher {
  public:
   LinuxLauncher(HelperImage helper, CgroupHierarchy freezer, std::string agent_name,
-                std::chrono::nanoseconds kill_timeout)
+                std::unique_ptr<LaunchWatchdog> watchdog, std::chrono::nanoseconds kill_timeout)
       : helper_(std::move(helper)),
+        watchdog_(std::move(watchdog)),
         freezer_(std::move(freezer)),
         agent_name_(std::move(agent_name)),
         kill_timeout_(kill_timeout) {}
@@ -83,7 +85,27 @@ class LinuxLauncher final : public Launcher {
   Result<ParkedProcess> start_in(const std::string& group, LaunchRequest request) {
     TRY(const Fd entrance, freezer_.open_entrance(group));
     request.tracking_group = entrance.get();
-    return start_helper(helper_, request);
+    if (!request.id.has_parent()) return start_helper(helper_, request, nullptr, [] {});
+    TRY_VOID(check_not_frozen(group, request.id));
+    return start_helper(helper_, request, watchdog_.get(),
+                        [this, id = request.id] { thaw_ancestors(id); });
+  }
+
+  // A new group is as frozen as that which it is in. Nothing can be started in there.
+  Status check_not_frozen(const std::string& group, const ContainerId& id) const {
+    TRY(const std::string state, freezer_.read(group, "freezer.state"));
+    if (state == "THAWED") return {};
+    return base::fail(base::ErrorKind::kInvalid,
+                      concat("Container ", id.parent().to_string(), " is frozen"));
+  }
+
+  // On the watchdog's thread. Who was frozen does not die before.
+  void thaw_ancestors(ContainerId id) const {
+    while (true) {
+      (void)freezer_.write(group_of(id), "freezer.state", "THAWED");
+      if (!id.has_parent()) return;
+      id = id.parent();
+    }
   }
 
   static std::string group_of(const ContainerId& id) { return id.to_path(kNestingSeparator); }
@@ -127,6 +149,7 @@ class LinuxLauncher final : public Launcher {
   }
 
   const HelperImage helper_;
+  const std::unique_ptr<LaunchWatchdog> watchdog_;
   const CgroupHierarchy freezer_;
   const std::string agent_name_;
   const std::chrono::nanoseconds kill_timeout_;
@@ -139,8 +162,9 @@ Result<std::unique_ptr<Launcher>> make_linux_launcher(HelperImage helper,
                                                       std::string agent_name,
                                                       std::chrono::nanoseconds kill_timeout) {
   TRY(CgroupHierarchy freezer, CgroupHierarchy::open("freezer", cgroups_root));
+  TRY(auto watchdog, LaunchWatchdog::start());
   return std::make_unique<LinuxLauncher>(std::move(helper), std::move(freezer),
-                                         std::move(agent_name), kill_timeout);
+                                         std::move(agent_name), std::move(watchdog), kill_timeout);
 }
 
 }  // namespace containerizer

@@ -56,7 +56,7 @@ class PosixLauncher final : public Launcher {
       return base::fail(base::ErrorKind::kUnsupported,
                         "The posix launcher does not support namespaces");
     }
-    TRY(ParkedProcess process, start_helper(helper_, request));
+    TRY(ParkedProcess process, start_helper(helper_, request, nullptr, [] {}));
     inits_[request.id] = process.pid;
     return process;
   }

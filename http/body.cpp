@@ -1,6 +1,8 @@
 #include "http/body.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/strings.h"
 
@@ -19,13 +21,33 @@ base::Task<base::Result<size_t>> BodyReader::read_some(std::span<char> buffer) {
   }
 }
 
-base::Task<base::Result<std::string>> read_all(BodyReader& body, size_t limit) {
+bool BodyBudget::Share::grow_to(size_t bytes) {
+  constexpr size_t kFree = 16 * 1024;
+  const size_t wanted = bytes > kFree ? bytes : 0;
+  if (wanted <= taken_) return true;
+  if (wanted - taken_ > budget_.left_) return false;
+  budget_.left_ -= wanted - taken_;
+  taken_ = wanted;
+  return true;
+}
+
+void BodyBudget::Share::release() { budget_.left_ += std::exchange(taken_, 0); }
+
+base::Task<base::Result<std::string>> read_all(BodyReader& body, size_t limit,
+                                               BodyBudget::Share* share) {
   std::string all;
+  body.collect(true);
   while (true) {
     // Grows by doubling from a small start: most bodies are small.
     constexpr size_t kStart = 1024;
     const size_t have = all.size();
-    all.resize(std::max(kStart, 2 * have));
+    const size_t room = std::max(kStart, 2 * have);
+    if (share != nullptr && !share->grow_to(room)) {
+      base::Error error(base::ErrorKind::kInternal, "Too many large requests at once");
+      error.code = ENOMEM;
+      co_return base::fail(std::move(error));
+    }
+    all.resize(room);
     const auto n = co_await body.read_some(std::span(all).subspan(have));
     if (!n) co_return base::fail(n.error());
     all.resize(have + *n);

@@ -7,6 +7,7 @@ namespace http {
 
 namespace {
 
+// By how much what stands around the data may exceed the data.
 constexpr size_t kMaxOverhead = 16 * 1024;
 
 int hex_digit(char c) {
@@ -47,6 +48,9 @@ const char* ChunkDecoder::step(char c) {
     case State::kSizeMore:
       if (const int digit = hex_digit(c); digit >= 0) {
         if (left_ >> 60 != 0) return "a chunk size is too large";
+        if (left_ == 0 && state_ == State::kSizeMore && ++overhead_ > kMaxOverhead) {
+          return "a chunk size is too long";
+        }
         left_ = left_ << 4 | static_cast<unsigned>(digit);
         state_ = State::kSizeMore;
         return nullptr;
@@ -58,7 +62,6 @@ const char* ChunkDecoder::step(char c) {
       }
       if (c != ';' && c != ' ' && c != '\t') break;
       state_ = State::kExtension;
-      overhead_ = 0;
       return nullptr;
     case State::kExtension:
       if (++overhead_ > kMaxOverhead) return "a chunk extension is too long";
@@ -67,7 +70,7 @@ const char* ChunkDecoder::step(char c) {
       return nullptr;
     case State::kSizeLf:
       if (c != '\n') break;
-      overhead_ = 0;
+      overhead_ -= left_ > 0 ? std::min<uint64_t>(overhead_, left_) : overhead_;
       state_ = left_ > 0 ? State::kData : State::kTrailerStart;
       return nullptr;
     case State::kDataCr:

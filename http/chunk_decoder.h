@@ -47,7 +47,7 @@ class ChunkDecoder {
 
   State state_ = State::kSize;
   uint64_t left_ = 0;    // of the chunk; while its size is read, the size so far
-  size_t overhead_ = 0;  // bytes of extensions and trailers in a row
+  size_t overhead_ = 0;  // by how much extensions, or trailers, exceed the data
 };
 
 }  // namespace http

@@ -23,6 +23,7 @@ class GzipReader final : public BodyReader {
 
   base::Result<ssize_t> try_read(std::span<char> buffer) override;
   base::Task<void> readable() override { return compressed_.readable(); }
+  void collect(bool whole) override { compressed_.collect(whole); }
 
   // Why reading failed, if it did.
   const std::optional<base::Error>& error() const { return error_; }

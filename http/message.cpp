@@ -100,6 +100,8 @@ int status_of(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::kInvalid:
       return error.code == EMSGSIZE ? 413 : 400;
+    case base::ErrorKind::kForbidden:
+      return 403;
     case base::ErrorKind::kNotFound:
       return 404;
     case base::ErrorKind::kAlreadyExists:

@@ -38,8 +38,9 @@ std::string_view reason_phrase(int status);
 // like.
 Response error_response(int status, std::string text = {});
 
-// The status that fits an error: 400 for kInvalid (413 if its code is EMSGSIZE), 404 for kNotFound,
-// 409 for kConflict and kAlreadyExists, 501 for kUnsupported, 503 for kTimeout, 500 for the rest.
+// The status that fits an error: 400 for kInvalid (413 if its code is EMSGSIZE), 403 for
+// kForbidden, 404 for kNotFound, 409 for kConflict and kAlreadyExists, 501 for kUnsupported, 503
+// for kTimeout, 500 for the rest.
 int status_of(const base::Error& error);
 
 // error_response(status_of(error), error.message)

@@ -32,6 +32,7 @@ void MessageParser::reset(bool no_body) {
   value_.clear();
   in_value_ = false;
   head_bytes_ = 0;
+  line_begins_ = false;
   head_complete_ = false;
   complete_ = false;
   no_body_ = no_body;
@@ -56,12 +57,29 @@ base::Result<size_t> MessageParser::feed_head(std::string_view input) {
       length_left_ = parser_.content_length;
     }
   }
+  if (has_folded_line(input.substr(0, consumed))) {
+    refuse(400, "a header line begins with white space");
+    return execute({});
+  }
   head_bytes_ += consumed;
   if (head_bytes_ > limits_.bytes) {
     refuse(431, "too many header bytes");
     return execute({});
   }
   return consumed;
+}
+
+// A line that begins with white space goes on with the header above it, or is one of its own: that
+// depends on who reads it, and so does where the body ends.
+bool MessageParser::has_folded_line(std::string_view input) {
+  while (!input.empty()) {
+    if (line_begins_ && (input.front() == ' ' || input.front() == '\t')) return true;
+    const size_t end = input.find('\n');
+    line_begins_ = end != std::string_view::npos;
+    if (!line_begins_) break;
+    input.remove_prefix(end + 1);
+  }
+  return false;
 }
 
 base::Result<MessageParser::Decoded> MessageParser::feed_body(std::string_view input, char* out) {

@@ -86,6 +86,7 @@ class MessageParser {
 
   int refuse(int status, const char* reason);
   int finish_header();
+  bool has_folded_line(std::string_view input);
   base::Result<size_t> execute(std::string_view input);
   base::Error error(std::string_view reason) const;
 
@@ -97,6 +98,7 @@ class MessageParser {
   std::string value_;
   bool in_value_ = false;
   size_t head_bytes_ = 0;
+  bool line_begins_ = false;  // the last byte of the head so far has ended a line
   bool head_complete_ = false;
   bool complete_ = false;
   bool no_body_ = false;

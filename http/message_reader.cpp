@@ -1,7 +1,5 @@
 #include "http/message_reader.h"
 
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -84,14 +82,11 @@ base::Result<ssize_t> MessageReader::failed(base::Error error) {
   return base::fail(std::move(error));
 }
 
-base::Task<void> MessageReader::readable() { co_await stream_.watch().readable(); }
+base::Task<void> MessageReader::readable() { co_await stream_.readable(); }
 
 bool MessageReader::rest_has_arrived() const {
   const auto left = parser_.length_left();
-  if (!left) return false;
-  int in_kernel = 0;
-  ioctl(stream_.fd(), FIONREAD, &in_kernel);
-  return buffered().size() + static_cast<size_t>(in_kernel) >= *left;
+  return left && buffered().size() + stream_.arrived() >= *left;
 }
 
 base::Result<ssize_t> MessageReader::discard() {

@@ -64,6 +64,7 @@ base::Task<base::Status> ResponseWriter::send(Response response) {
   const std::string head = format_response_head(response.status, headers) + "\r\n";
   const bool bodiless = head_only_ || has_no_body(response.status);
   std::array parts = {part(head), part(bodiless ? std::string_view() : body)};
+  const ServerConnection::Waiting waiting(connection_);
   co_return co_await write_parts(parts);
 }
 

@@ -6,11 +6,14 @@
 #include <functional>
 
 #include "base/fd.h"
+#include "base/fd_watch.h"
 #include "base/result.h"
+#include "base/stream.h"
 #include "base/sync.h"
 #include "base/task.h"
 #include "http/message.h"
 #include "http/response_writer.h"
+#include "http/waiting_clients.h"
 
 namespace http {
 
@@ -23,16 +26,26 @@ namespace http {
 // A handler that returns without answering makes a 500 (or a 400, if the request's body was bad).
 using Handler = std::function<base::Task<void>(Request&, ResponseWriter&)>;
 
+// What a connection goes through before its first request: TLS (http/tls.h). It may put a layer on
+// the stream. After an error of kind kInvalid the client is answered 400, after any other the
+// connection just ends. Must outlive the connections.
+using Greeting = std::function<base::Task<base::Status>(base::Stream&)>;
+
 struct Limits {
   // Request line and fields together; more is answered 431. The parser's own bound is 80 KiB.
   size_t head_bytes = 80 * 1024;
   size_t header_count = 256;
 
   // From the first byte of a request to the end of its head, and from accepting a connection to
-  // the end of the first head. A kept connection may be idle, and a handler busy, for ever.
+  // the end of the first head. A kept connection may be idle, and a handler busy, for ever, as long
+  // as there is room for others.
   std::chrono::nanoseconds head_timeout = std::chrono::seconds(60);
 
-  // Beyond these no connection is accepted until one ends; they wait in the listen queue.
+  // From accepting a connection to the end of its greeting, if there is one.
+  std::chrono::nanoseconds greeting_timeout = std::chrono::seconds(15);
+
+  // Who comes when there are so many takes the place of the client that has been waited for longest
+  // (WaitingClients). If all are being served, it waits in the listen queue until one has been.
   size_t connections = 8192;
 
   // What is read and dropped after a response that was sent before the request had arrived, so
@@ -51,18 +64,22 @@ class Server {
 
   // Accepts and serves until cancelled, which cancels all its connections. Ends by itself only if
   // the descriptor is not a listening socket. When descriptors run out it waits and tries again.
-  base::Task<base::Status> serve(base::Fd listen_fd);
+  base::Task<base::Status> serve(base::Fd listen_fd, const Greeting* greeting = nullptr);
 
   // Serves one connected socket until it is closed.
-  base::Task<void> serve_connection(base::Fd fd);
+  base::Task<void> serve_connection(base::Fd fd, const Greeting* greeting = nullptr);
 
   // Connections that are open now.
   size_t connections() const { return connections_; }
 
  private:
+  // Waits until there may be another connection.
+  base::Task<void> make_room(int listen_fd, base::FdWatch& watch);
+
   Handler handler_;
   Limits limits_;
   size_t connections_ = 0;
+  WaitingClients waiting_;
   base::Event connection_ended_;
 };
 

@@ -17,8 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// Pipelined requests that are served before other connections have their turn.
-constexpr int kRequestsPerTurn = 32;
+// How long pipelined requests are served before other connections have their turn.
+constexpr std::chrono::microseconds kTurn{500};
 
 // How much of a body that nobody wants is read to keep the connection.
 constexpr size_t kDroppedBody = 256 * 1024;
@@ -27,6 +27,8 @@ bool expects_continue(const MessageHead& head) {
   const std::string* expect = head.headers.find("Expect");
   return expect != nullptr && same_token(*expect, "100-continue") && head.minor_version >= 1;
 }
+
+base::Task<void> writable(base::Stream& stream) { co_await stream.writable(); }
 
 base::Result<Request> make_request(MessageHead head, BodyReader& body) {
   TRY(const Target target, split_target(head.target));
@@ -44,25 +46,47 @@ base::Result<Request> make_request(MessageHead head, BodyReader& body) {
 
 }  // namespace
 
-ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits)
+ServerConnection::ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits,
+                                   WaitingClients& waiting)
     : handler_(handler),
       limits_(limits),
+      waiting_(waiting),
       stream_(std::move(fd)),
       reader_(stream_, MessageParser::Kind::kRequest,
               {.bytes = limits.head_bytes, .count = limits.header_count}) {}
 
-base::Task<void> ServerConnection::run() {
-  int served = 0;
-  while (co_await read_head(served == 0)) {
-    ++served;
+base::Task<void> ServerConnection::run(const Greeting* greeting) {
+  if (greeting != nullptr && !co_await greet(*greeting)) {
+    co_await wind_down();
+    co_return;
+  }
+  bool first = true;
+  auto turn_began = Clock::now();
+  while (co_await read_head(first)) {
+    first = false;
     if (!co_await serve_request()) break;
     reader_.next_message();
-    if (served % kRequestsPerTurn == 0) co_await base::next_turn();
+    if (Clock::now() - turn_began < kTurn) continue;
+    co_await base::next_turn();
+    turn_began = Clock::now();
   }
   co_await wind_down();
 }
 
+base::Task<bool> ServerConnection::greet(const Greeting& greeting) {
+  const Waiting waiting(*this);
+  const auto end = co_await base::with_timeout(greeting(stream_), limits_.greeting_timeout);
+  if (!end) co_return false;
+  if (!*end) {
+    // Who was refused may be sending a request already.
+    request_under_way_ = true;
+    if (end->error().kind == base::ErrorKind::kInvalid) co_await refuse(400, end->error().message);
+  }
+  co_return end->has_value();
+}
+
 base::Task<bool> ServerConnection::read_head(bool first) {
+  const Waiting waiting(*this);
   std::optional<Clock::time_point> deadline;
   if (first) deadline = Clock::now() + limits_.head_timeout;
   while (true) {
@@ -136,9 +160,10 @@ base::Task<void> ServerConnection::wind_down() {
   // Closing a TCP socket with unread bytes makes the kernel send a reset, which can destroy what
   // the client has not read yet. So they are read first: those that are there, and if the request
   // has not ended, those that are still under way.
-  stream_.shutdown_write();
+  const Waiting waiting(*this);
+  co_await end_sending();
   const auto deadline = Clock::now() + limits_.drain_total;
-  bool wait = reader_.head_started() && !reader_.complete();
+  bool wait = request_under_way_ || (reader_.head_started() && !reader_.complete());
   size_t dropped = 0;
   while (dropped < limits_.drain_bytes) {
     const auto n = reader_.discard();
@@ -151,6 +176,12 @@ base::Task<void> ServerConnection::wind_down() {
     const auto left =
         std::min<std::chrono::nanoseconds>(limits_.drain_idle, deadline - Clock::now());
     if (!wait || !co_await base::with_timeout(reader_.readable(), left)) co_return;
+  }
+}
+
+base::Task<void> ServerConnection::end_sending() {
+  while (!stream_.shutdown_write()) {
+    if (!co_await base::with_timeout(writable(stream_), limits_.drain_idle)) co_return;
   }
 }
 
@@ -185,7 +216,7 @@ base::Task<void> ServerConnection::flush_interim() {
   while (true) {
     try_flush_interim();
     if (interim_.empty()) co_return;
-    co_await stream_.watch().writable();
+    co_await stream_.writable();
   }
 }
 
@@ -201,6 +232,8 @@ base::Result<ssize_t> ServerConnection::Body::try_read(std::span<char> buffer) {
 }
 
 base::Task<void> ServerConnection::Body::readable() {
+  std::optional<Waiting> waiting;
+  if (collected_) waiting.emplace(connection_);
   co_await connection_.flush_interim();
   co_await connection_.reader_.readable();
 }

@@ -12,18 +12,21 @@
 #include "http/message_reader.h"
 #include "http/response_writer.h"
 #include "http/server.h"
+#include "http/waiting_clients.h"
 
 namespace http {
 
 class ServerConnection {
  public:
-  // `handler` and `limits` must outlive this.
-  ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits);
+  // All but the descriptor must outlive this.
+  ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits,
+                   WaitingClients& waiting);
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  // Serves one request after the other until the connection is to be closed.
-  base::Task<void> run();
+  // Greets, if there is a greeting, and serves one request after the other until the connection is
+  // to be closed.
+  base::Task<void> run(const Greeting* greeting);
 
  private:
   friend class ResponseWriter;
@@ -34,12 +37,26 @@ class ServerConnection {
     explicit Body(ServerConnection& connection) : connection_(connection) {}
     base::Result<ssize_t> try_read(std::span<char> buffer) override;
     base::Task<void> readable() override;
+    void collect(bool whole) override { collected_ = whole; }
 
    private:
     ServerConnection& connection_;
+    bool collected_ = false;
   };
 
-  // Both: false if the connection cannot be used any further.
+  // While it exists the connection can be given up for another one.
+  class Waiting {
+   public:
+    explicit Waiting(ServerConnection& connection) : place_(connection.stream_.fd()) {
+      connection.waiting_.add(place_);
+    }
+
+   private:
+    WaitingClient place_;
+  };
+
+  // All: false if the connection cannot be used any further.
+  base::Task<bool> greet(const Greeting& greeting);
   base::Task<bool> read_head(bool first);
   base::Task<bool> serve_request();
 
@@ -51,6 +68,7 @@ class ServerConnection {
 
   // Lets the client read what was sent, then returns for the descriptor to be closed.
   base::Task<void> wind_down();
+  base::Task<void> end_sending();
 
   // Drops what has arrived of the request's body.
   void drop_body();
@@ -63,11 +81,13 @@ class ServerConnection {
 
   const Handler& handler_;
   const Limits& limits_;
+  WaitingClients& waiting_;
   base::Stream stream_;
   MessageReader reader_;
   base::Event body_received_;
-  bool expects_continue_ = false;  // the client waits for "100 Continue" to send its body
-  std::string_view interim_;       // what is left to send of it
+  bool request_under_way_ = false;  // beside what the reader knows of it
+  bool expects_continue_ = false;   // the client waits for "100 Continue" to send its body
+  std::string_view interim_;        // what is left to send of it
 };
 
 }  // namespace http

@@ -55,7 +55,10 @@ struct LaunchSpec {
   bool controlling_terminal = false;  // stdin is a terminal: make it the session's
   bool detach_mounts = false;         // no mount leaves the namespace (MS_SLAVE from the root down)
   std::vector<Mount> mounts;
-  std::string working_directory;           // made if missing
+  std::string working_directory;  // made if missing
+  // How much of it, from its beginning, the operator has chosen. Below that, containers can put
+  // links in the way, and none is followed.
+  uint32_t trusted_prefix = 0;
   std::optional<Credentials> credentials;  // nothing: stay what the agent is
   std::string executable;
   std::vector<std::string> arguments;    // argv, argv[0] included
@@ -81,7 +84,8 @@ struct LaunchSpecView {
   bool detach_mounts;
   MountView* mounts;
   uint32_t mount_count;
-  const char* working_directory;
+  char* working_directory;
+  uint32_t trusted_prefix;
   bool has_credentials;
   uid_t uid;
   gid_t gid;

@@ -117,6 +117,8 @@ bool decode_launch_spec(char* message, size_t size, char* room, LaunchSpecView* 
     mount.flags = in.number<uint64_t>();
   }
   view->working_directory = in.text();
+  view->trusted_prefix = in.number<uint32_t>();
+  const bool prefix_fits = view->trusted_prefix <= std::strlen(view->working_directory);
   view->uid = in.number<uint32_t>();
   view->gid = in.number<uint32_t>();
   view->group_count = in.count(sizeof(uint32_t));
@@ -125,7 +127,7 @@ bool decode_launch_spec(char* message, size_t size, char* room, LaunchSpecView* 
   view->executable = in.text();
   view->arguments = in.list();
   view->environment = in.list();
-  return in.ok() && in.at_end();
+  return in.ok() && in.at_end() && prefix_fits;
 }
 
 }  // namespace isolators

@@ -57,6 +57,7 @@ std::string encode_launch_spec(const LaunchSpec& spec) {
     out.number(mount.flags);
   }
   out.text(spec.working_directory);
+  out.number(spec.trusted_prefix);
   const Credentials credentials = spec.credentials.value_or(Credentials{});
   out.number(static_cast<uint32_t>(credentials.uid));
   out.number(static_cast<uint32_t>(credentials.gid));

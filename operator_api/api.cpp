@@ -1,10 +1,13 @@
 #include "operator_api/api.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <expected>
 #include <optional>
 
 #include "base/strings.h"
 #include "http/recordio.h"
+#include "operator_api/authorization.h"
 #include "operator_api/call_table.h"
 #include "operator_api/media.h"
 #include "proto/json_read.h"
@@ -24,6 +27,9 @@ std::unexpected<http::Response> refuse(int status, std::string text = {}) {
   return std::unexpected(error_response(status, std::move(text)));
 }
 
+// Of a streaming request: it names a container.
+constexpr size_t kMaxFirstRecord = 64 * 1024;
+
 // What arrives of a body, as far as the call is known from it.
 struct CallText {
   std::string call;
@@ -33,6 +39,7 @@ struct CallText {
 
 Task<OrResponse<CallText>> read_first_record(http::BodyReader& body, size_t limit) {
   http::RecordDecoder decoder(limit);
+  body.collect(true);
   std::string received;
   std::string piece(16384, '\0');
   while (true) {
@@ -44,6 +51,7 @@ Task<OrResponse<CallText>> read_first_record(http::BodyReader& body, size_t limi
     auto record = decoder.next();
     if (!record) co_return refuse(500, "Decoder failure: " + record.error().message);
     if (!*record) continue;
+    body.collect(false);
     CallText text;
     text.call = **record;
     text.read_ahead = received.substr(received.find('\n') + 1 + text.call.size());
@@ -51,9 +59,11 @@ Task<OrResponse<CallText>> read_first_record(http::BodyReader& body, size_t limi
   }
 }
 
-Task<OrResponse<CallText>> read_call_text(http::BodyReader& body, bool streaming, size_t limit) {
-  if (streaming) co_return co_await read_first_record(body, limit);
-  auto text = co_await http::read_all(body, limit);
+Task<OrResponse<CallText>> read_call_text(http::BodyReader& body, bool streaming, size_t limit,
+                                          http::BodyBudget::Share& share) {
+  if (streaming) co_return co_await read_first_record(body, std::min(limit, kMaxFirstRecord));
+  auto text = co_await http::read_all(body, limit, &share);
+  if (!text && text.error().code == ENOMEM) co_return refuse(503, text.error().message);
   if (!text) co_return std::unexpected(error_response(text.error()));
   co_return CallText{*std::move(text), {}};
 }
@@ -131,13 +141,17 @@ Task<void> handle_api_request(Context& context) {
     co_await context.reply(std::move(media).error());
     co_return;
   }
+  http::BodyBudget::Share share(context.agent.request_bodies);
   auto text = co_await read_call_text(request.body, media->streaming_request,
-                                      context.agent.flags.max_request_size.count());
+                                      context.agent.flags.max_request_size.count(), share);
   if (!text) {
     co_await context.reply(std::move(text).error());
     co_return;
   }
   auto call = parse_call(text->call, media->request);
+  // The call may take long; what it came in is not needed any more.
+  std::string().swap(text->call);
+  share.release();
   if (!call) {
     co_await context.reply(std::move(call).error());
     co_return;
@@ -146,9 +160,14 @@ Task<void> handle_api_request(Context& context) {
     co_await context.reply(*std::move(refusal));
     co_return;
   }
+  const CallRules& rules = *find_rules(call->type());
+  if (!may_call(context, rules, *call)) {
+    co_await context.reply(error_response(403));
+    co_return;
+  }
   Exchange exchange(context, *call, *media);
   exchange.body_read_ahead = std::move(text->read_ahead);
-  co_await find_rules(call->type())->handle(exchange);
+  co_await rules.handle(exchange);
 }
 
 }  // namespace operator_api

@@ -4,11 +4,21 @@
 #include <span>
 #include <string_view>
 
+#include "agent/authorizer.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "operator_api/exchange.h"
 
 namespace operator_api {
+
+// What decides whether a principal may make a call.
+enum class Check {
+  kNothing,    // whoever gets to the API may
+  kAction,     // `action` must be allowed on whatever there is, else 403
+  kContainer,  // `action` on the container that is named, if it is nested, else `root_action`
+  kLaunch,     // the same, for a container that is to be launched
+  kInHandler,  // the handler leaves out what must not be seen, or refuses once it knows more
+};
 
 struct CallRules {
   Call::Type type;
@@ -20,6 +30,9 @@ struct CallRules {
   bool streams_response = false;
   // Further rules; nullptr: none. The error's text follows "Failed to validate agent::Call: ".
   base::Status (*validate)(const Call& call) = nullptr;
+  Check check = Check::kNothing;
+  agent::Action action = {};
+  agent::Action root_action = {};
   // Answers the call. nullptr: not built yet, which is what the client is told (501).
   base::Task<void> (*handle)(Exchange& exchange) = nullptr;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "operator_api/authorization.h"
 #include "operator_api/endpoints.h"
 #include "proto/json_builder.h"
 
@@ -56,13 +57,15 @@ struct Listed {
   std::optional<mesos::v1::ResourceStatistics> statistics;
 };
 
-Task<std::vector<Listed>> list_executors(const agent::Agent& agent, const Filter& filter) {
+// Those for which `wanted(framework, executor)` holds.
+template <typename Wanted>
+Task<std::vector<Listed>> list_executors(const agent::Agent& agent, Wanted wanted) {
   std::vector<Listed> all;
   std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [framework_id, framework] : agent.state.frameworks) {
     for (const auto& [executor_id, executor] : framework.executors) {
       if (executor.state == Executor::State::kTerminated) continue;
-      if (!filter.matches(executor, framework)) continue;
+      if (!wanted(framework, executor)) continue;
       auto& listed = all.emplace_back();
       listed.container_id = executor.container_id.to_string();
       listed.framework_id = framework.info.id().value();
@@ -99,7 +102,11 @@ Task<void> list_containers(Context& context) {
         "framework_id only"));
     co_return;
   }
-  const auto executors = co_await list_executors(context.agent, filter);
+  const auto executors = co_await list_executors(
+      context.agent, [&](const Framework& framework, const Executor& executor) {
+        return filter.matches(executor, framework) &&
+               may_view_container(context, executor.container_id);
+      });
   proto::JsonBuilder json;
   json.begin_array();
   for (const auto& listed : executors) {
@@ -113,7 +120,8 @@ Task<void> list_containers(Context& context) {
 }
 
 Task<void> show_statistics(Context& context) {
-  const auto executors = co_await list_executors(context.agent, Filter(http::Query()));
+  const auto executors = co_await list_executors(
+      context.agent, [](const Framework&, const Executor&) { return true; });
   proto::JsonBuilder json;
   json.begin_array();
   for (const auto& listed : executors) {

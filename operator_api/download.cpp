@@ -101,8 +101,9 @@ Task<void> download_file(Context& context) {
                                      return agent::open_file(at, shown_as, "download");
                                    });
   if (!file) {
-    const bool missing = file.error().kind == base::ErrorKind::kNotFound;
-    co_await context.reply(missing ? error_response(404) : file_error(file.error()));
+    http::Response refusal = file_error(file.error());
+    if (refusal.body.empty()) refusal = error_response(refusal.status);
+    co_await context.reply(std::move(refusal));
     co_return;
   }
   http::Headers headers = {

@@ -29,6 +29,9 @@ base::Task<void> list_containers(Context& context);
 base::Task<void> show_statistics(Context& context);
 base::Task<void> debug_containerizer(Context& context);
 
+// executor_endpoint.cpp
+base::Task<void> handle_executor_request(Context& context);
+
 // help.cpp
 base::Task<void> show_help(Context& context);
 

@@ -10,7 +10,7 @@ using mesos::v1::agent::Response;
 
 http::Response file_error(const base::Error& error) {
   http::Response response = http::error_response(error);
-  if (response.status == 404) response.body.clear();
+  if (response.status == 403 || response.status == 404) response.body.clear();
   return response;
 }
 

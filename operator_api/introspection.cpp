@@ -3,6 +3,7 @@
 #include "agent/metrics.h"
 #include "agent/state.h"
 #include "agent/version.h"
+#include "operator_api/authorization.h"
 #include "operator_api/handlers.h"
 
 namespace operator_api {
@@ -75,6 +76,7 @@ Task<void> get_containers(Exchange& exchange) {
     agent::ExecutorOf owner;
     if (!id.has_parent()) owner = agent::find_executor(exchange.agent.state, id);
     if (!owner && !(id.has_parent() ? wanted.show_nested() : wanted.show_standalone())) continue;
+    if (!may_view_container(exchange, id)) continue;
     auto* entry = list->add_containers();
     if (owner) {
       *entry->mutable_framework_id() = owner.framework->info.id();

@@ -1,8 +1,5 @@
 #include "operator_api/media.h"
 
-#include <optional>
-#include <string_view>
-
 #include "base/strings.h"
 
 namespace operator_api {
@@ -120,6 +117,10 @@ std::optional<http::Response> read_accept(const Headers& headers, Media* media) 
 
 const char* name_of(Encoding encoding) {
   return encoding == Encoding::kJson ? kJson.data() : kProtobuf.data();
+}
+
+std::optional<Encoding> body_encoding(std::string_view content_type) {
+  return encoding_named(bare_type(content_type));
 }
 
 std::expected<Media, http::Response> negotiate(const Headers& headers) {

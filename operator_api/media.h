@@ -2,7 +2,9 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "http/message.h"
 
@@ -12,6 +14,9 @@ enum class Encoding { kJson, kProtobuf };
 
 // The media type's name: application/json or application/x-protobuf.
 const char* name_of(Encoding encoding);
+
+// That of a body that is one message, by its Content-Type; nothing if it is neither.
+std::optional<Encoding> body_encoding(std::string_view content_type);
 
 struct Media {
   // The request's body: RecordIO of messages, or one message.

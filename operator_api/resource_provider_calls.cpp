@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "operator_api/authorization.h"
 #include "operator_api/handlers.h"
 #include "operator_api/validation.h"
 
@@ -42,6 +43,10 @@ Task<void> get_resource_providers(Exchange& exchange) {
   Response response;
   response.set_type(Response::GET_RESOURCE_PROVIDERS);
   auto* list = response.mutable_get_resource_providers();
+  if (!may(exchange, Action::kViewResourceProvider)) {
+    co_await exchange.reply(response);
+    co_return;
+  }
   for (const auto& provider : exchange.agent.state.resource_providers) {
     auto* entry = list->add_resource_providers();
     *entry->mutable_resource_provider_info() = provider.info;

@@ -29,14 +29,41 @@ Task<void> handle_request(Context context) {
         error_response(403, base::concat("Endpoint '", full_path(*route), "' is disabled")));
     co_return;
   }
+  auto principal =
+      context.agent.authentication.authenticate(route->access.realm, context.request.headers);
+  if (!principal) {
+    co_await context.reply(std::move(principal).error());
+    co_return;
+  }
+  context.principal = *std::move(principal);
+  if (auto refusal = check_access(*route, context)) {
+    co_await context.reply(*std::move(refusal));
+    co_return;
+  }
   co_await route->handle(context);
+}
+
+Task<void> handle_executor_request(Context context) {
+  const std::string& path = context.request.path;
+  if (path == "/slave(1)/api/v1" || path == "/slave(1)/api/v1/executor") {
+    co_await handle_request(context);
+  } else {
+    co_await context.reply(error_response(
+        403, base::concat("Endpoint '", path, "' is not served on the executors' socket")));
+  }
 }
 
 }  // namespace
 
 http::Handler make_handler(agent::Agent& agent) {
   return [&agent](http::Request& request, http::ResponseWriter& writer) {
-    return handle_request({agent, request, writer});
+    return handle_request({.agent = agent, .request = request, .writer = writer});
+  };
+}
+
+http::Handler make_domain_socket_handler(agent::Agent& agent) {
+  return [&agent](http::Request& request, http::ResponseWriter& writer) {
+    return handle_executor_request({agent, request, writer});
   };
 }
 

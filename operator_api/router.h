@@ -11,4 +11,8 @@ namespace operator_api {
 // /slave(1) in front, and a handler serves everything below its own path as well.
 http::Handler make_handler(agent::Agent& agent);
 
+// The same for the unix socket of executors, which must do without most of it: all paths but
+// /slave(1)/api/v1 and /slave(1)/api/v1/executor, exactly, are 403.
+http::Handler make_domain_socket_handler(agent::Agent& agent);
+
 }  // namespace operator_api

@@ -7,6 +7,7 @@
 #include "agent/resource_summary.h"
 #include "agent/version.h"
 #include "base/strings.h"
+#include "operator_api/authorization.h"
 #include "operator_api/endpoints.h"
 #include "proto/json_builder.h"
 
@@ -67,11 +68,16 @@ struct ByReservation {
   std::map<std::string, Resources> reserved;  // by role
 };
 
-ByReservation split_by_reservation(const Resources& resources) {
+// Of the reserved ones, those whose roles the sender may see.
+ByReservation split_by_reservation(const Context& context, const Resources& resources) {
   ByReservation split;
   for (const Resource* resource : resources) {
     const std::string role = agent::reserved_role(*resource);
-    (role.empty() ? split.unreserved : split.reserved[role]).push_back(resource);
+    if (role.empty()) {
+      split.unreserved.push_back(resource);
+    } else if (may_view_role(context, role)) {
+      split.reserved[role].push_back(resource);
+    }
   }
   return split;
 }
@@ -160,7 +166,14 @@ void add_queued_task(JsonBuilder& json, const mesos::v1::TaskInfo& task) {
   json.end_object();
 }
 
-void add_executor(JsonBuilder& json, const Executor& executor) {
+void add_executor(JsonBuilder& json, const Context& context, const Framework& framework,
+                  const Executor& executor) {
+  if (!may_view(context, framework, executor)) return;
+  const auto add_all = [&](const auto& tasks) {
+    for (const auto& task : tasks) {
+      if (may_view(context, framework, task)) add_task(json, task);
+    }
+  };
   const auto& info = executor.info;
   json.begin_object();
   json.member("id", info.executor_id().value());
@@ -173,16 +186,19 @@ void add_executor(JsonBuilder& json, const Executor& executor) {
   if (info.has_labels()) add_labels(json, info.labels());
   if (info.has_type()) json.member("type", mesos::v1::ExecutorInfo::Type_Name(info.type()));
   json.key("tasks").begin_array();
-  for (const auto& task : executor.launched_tasks) add_task(json, task);
+  add_all(executor.launched_tasks);
   json.end_array().key("queued_tasks").begin_array();
-  for (const auto& task : executor.queued_tasks) add_queued_task(json, task);
+  for (const auto& task : executor.queued_tasks) {
+    if (may_view(context, framework, task)) add_queued_task(json, task);
+  }
   json.end_array().key("completed_tasks").begin_array();
-  for (const auto& task : executor.completed_tasks) add_task(json, task);
-  for (const auto& task : executor.terminated_tasks) add_task(json, task);
+  add_all(executor.completed_tasks);
+  add_all(executor.terminated_tasks);
   json.end_array().end_object();
 }
 
-void add_framework(JsonBuilder& json, const Framework& framework) {
+void add_framework(JsonBuilder& json, const Context& context, const Framework& framework) {
+  if (!may_view(context, framework)) return;
   const auto& info = framework.info;
   json.begin_object();
   json.member("id", info.id().value());
@@ -203,9 +219,13 @@ void add_framework(JsonBuilder& json, const Framework& framework) {
     json.member("role", info.role());
   }
   json.key("executors").begin_array();
-  for (const auto& [id, executor] : framework.executors) add_executor(json, executor);
+  for (const auto& [id, executor] : framework.executors) {
+    add_executor(json, context, framework, executor);
+  }
   json.end_array().key("completed_executors").begin_array();
-  for (const auto& executor : framework.completed_executors) add_executor(json, executor);
+  for (const auto& executor : framework.completed_executors) {
+    add_executor(json, context, framework, executor);
+  }
   json.end_array().end_object();
 }
 
@@ -240,11 +260,12 @@ void add_identity(JsonBuilder& json, const agent::Agent& agent) {
   }
 }
 
-void add_all_resources(JsonBuilder& json, const agent::Agent& agent) {
+void add_all_resources(JsonBuilder& json, const Context& context) {
+  const agent::Agent& agent = context.agent;
   const Resources total = pointers_to(agent.info.resources());
-  const auto split = split_by_reservation(total);
+  const auto split = split_by_reservation(context, total);
   const auto allocated = agent::allocated_resources(agent.state);
-  const auto split_allocated = split_by_reservation(pointers_to(allocated));
+  const auto split_allocated = split_by_reservation(context, pointers_to(allocated));
   add_resources(json, "resources", total);
   add_reserved(json, "reserved_resources", split);
   add_resources(json, "unreserved_resources", split.unreserved);
@@ -255,7 +276,9 @@ void add_all_resources(JsonBuilder& json, const agent::Agent& agent) {
   add_reserved(json, "reserved_resources_allocated", split_allocated);
   add_resources(json, "unreserved_resources_allocated", split_allocated.unreserved);
   json.key("resource_providers").begin_array();
+  const bool shown = may(context, Action::kViewResourceProvider);
   for (const auto& provider : agent.state.resource_providers) {
+    if (!shown) break;
     json.begin_object().member("resource_provider_info", provider.info);
     json.key("total_resources").begin_array();
     for (const auto& resource : provider.total_resources) json.value(resource);
@@ -295,16 +318,20 @@ Task<void> show_state(Context& context) {
   json.begin_object();
   add_version(json);
   add_identity(json, agent);
-  add_all_resources(json, agent);
+  add_all_resources(json, context);
   add_attributes(json, agent.info);
   if (!agent.state.master_hostname.empty()) {
     json.member("master_hostname", agent.state.master_hostname);
   }
-  add_flags(json, agent.flags);
+  if (may(context, Action::kViewFlags)) add_flags(json, agent.flags);
   json.key("frameworks").begin_array();
-  for (const auto& [id, framework] : agent.state.frameworks) add_framework(json, framework);
+  for (const auto& [id, framework] : agent.state.frameworks) {
+    add_framework(json, context, framework);
+  }
   json.end_array().key("completed_frameworks").begin_array();
-  for (const auto& framework : agent.state.completed_frameworks) add_framework(json, framework);
+  for (const auto& framework : agent.state.completed_frameworks) {
+    add_framework(json, context, framework);
+  }
   json.end_array().end_object();
   co_await context.reply(json_response(context.request, json.take()));
 }

@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "ioswitchboard/client.h"
+#include "operator_api/authorization.h"
 #include "operator_api/handlers.h"
 #include "operator_api/launch.h"
 
@@ -23,14 +24,18 @@ ioswitchboard::Encoding encoding_of(Encoding encoding) {
                                      : ioswitchboard::Encoding::kProtobuf;
 }
 
-// The container's switchboard, or the response that says why there is none. As Apache Mesos: 404
-// only if the whole tree is unknown.
-Result<std::string> find_switchboard(agent::Agent& agent, const ContainerId& id) {
-  auto directory = agent.containers.find_switchboard(id);
+// The container's switchboard, or why it cannot be had. As Apache Mesos: 404 only if the whole tree
+// is unknown, which is told even to those who may not attach.
+Result<std::string> find_switchboard(const Context& context, Action action, const ContainerId& id) {
+  auto& containers = context.agent.containers;
+  if (containers.find(id.root()) != nullptr && !may_use_container(context, action, id)) {
+    return base::fail(ErrorKind::kForbidden, "");
+  }
+  auto directory = containers.find_switchboard(id);
   if (directory) return directory;
   base::Error error = std::move(directory).error();
   if (error.kind == ErrorKind::kNotFound) {
-    if (agent.containers.find(id.root()) == nullptr) {
+    if (containers.find(id.root()) == nullptr) {
       return base::fail(ErrorKind::kNotFound,
                         concat("Container ", id.to_string(), " cannot be found"));
     }
@@ -40,7 +45,7 @@ Result<std::string> find_switchboard(agent::Agent& agent, const ContainerId& id)
 }
 
 Task<void> stream_output(Exchange& exchange, const ContainerId& id) {
-  auto directory = find_switchboard(exchange.agent, id);
+  auto directory = find_switchboard(exchange, Action::kAttachContainerOutput, id);
   if (!directory) {
     co_await exchange.reply(http::error_response(directory.error()));
     co_return;
@@ -77,6 +82,11 @@ Task<void> launch_nested_container_session(Exchange& exchange) {
   auto parameters = launch_parameters(exchange.call.launch_nested_container_session());
   parameters.container_class = isolators::ContainerConfig::DEBUG;
   const ContainerId id = parameters.id;
+  // Known before anything runs. Mesos launches first and then destroys what may not be attached to.
+  if (!may_use_container(exchange, Action::kAttachContainerOutput, id)) {
+    co_await exchange.reply(http::error_response(403));
+    co_return;
+  }
   auto launched = co_await exchange.agent.containers.launch(std::move(parameters));
   if (!launched) {
     co_await exchange.reply(launch_response(exchange.agent, launched));
@@ -98,8 +108,8 @@ Task<void> attach_container_input(Exchange& exchange) {
         http::error_response(400, "Expecting 'attach_container_input.type' to be CONTAINER_ID"));
     co_return;
   }
-  auto directory =
-      find_switchboard(exchange.agent, ContainerId::from_message(input.container_id()));
+  auto directory = find_switchboard(exchange, Action::kAttachContainerInput,
+                                    ContainerId::from_message(input.container_id()));
   if (!directory) {
     co_await exchange.reply(http::error_response(directory.error()));
     co_return;

@@ -31,8 +31,8 @@
 #include "base/worker.h"
 #include "http/server.h"
 #include "isolators/registry.h"
-#include "operator_api/router.h"
 #include "operator_api/routes.h"
+#include "programs/agent_listeners.h"
 
 namespace {
 
@@ -40,12 +40,10 @@ using base::concat;
 using base::Result;
 using base::Status;
 using base::Task;
+using programs::Listeners;
 
-constexpr int kBacklog = 1024;
-
-// For the runtime directory's lock and for the port, while a killed agent's last traces go.
+// For the runtime directory's lock, while a killed agent's last traces go.
 constexpr std::chrono::seconds kLockPatience{5};
-constexpr std::chrono::seconds kPortPatience{2};
 
 // --- Setting up ---
 
@@ -160,18 +158,6 @@ Result<base::Fd> lock_runtime_dir(const std::string& runtime_dir) {
   return base::fail(concat("--runtime_dir: another agent is using '", runtime_dir, "'"));
 }
 
-// Of a killed agent, what it was just starting has its listening socket too, for a moment longer
-// than the lock. Nothing tells when a port is free, so it is tried again.
-Result<base::Fd> listen_tcp(const std::string& ip, uint16_t port) {
-  const auto deadline = std::chrono::steady_clock::now() + kPortPatience;
-  while (true) {
-    auto listener = base::listen_tcp(ip, port, kBacklog);
-    if (listener || listener.error().code != EADDRINUSE) return listener;
-    if (std::chrono::steady_clock::now() > deadline) return listener;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-}
-
 // The configurations that are there must be good; none is started yet.
 Status check_resource_providers(const agent::Agent& agent) {
   if (!agent.resource_provider_configs) return {};
@@ -197,6 +183,23 @@ void warn_of_rules(const agent::Flags& flags) {
   }
 }
 
+// The lists of --acls that name what there is not protect nothing either. An endpoint that does not
+// exist stops Mesos too.
+Status check_acls(const agent::Agent& agent) {
+  if (!agent.authorizer) return {};
+  const agent::Acls& acls = agent.authorizer->acls();
+  for (const std::string& name : acls.unknown_lists()) {
+    LOG(WARNING) << "--acls: there is no list '" << name << "'";
+  }
+  for (const std::string& path : acls.objects_of("get_endpoints")) {
+    if (!operator_api::is_authorized_path(path)) {
+      return base::fail(concat("--acls: get_endpoints: there is no endpoint '", path,
+                               "' that can be named there"));
+    }
+  }
+  return {};
+}
+
 // --- Running ---
 
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
@@ -207,28 +210,22 @@ Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
 
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
 Status serve(agent::Agent& agent, base::EventLoop& loop) {
-  const std::string ip = agent.flags.ip.value_or("0.0.0.0");
-  TRY(base::Fd listener, listen_tcp(ip, agent.flags.port));
-  agent.info.set_port(base::local_port(listener.get()).value_or(agent.flags.port));
+  TRY(auto listeners, Listeners::open(agent.flags));
+  agent.info.set_port(listeners->port());
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
-  LOG(INFO) << "Serving on " << ip << ":" << agent.info.port() << " with "
+  LOG(INFO) << "Serving on " << listeners->description() << " with "
             << agent.containers.containers().size() << " recovered containers";
 
   warn_of_rules(agent.flags);
-  http::Server server(operator_api::make_handler(agent),
-                      connection_limits(agent.flags.max_connections));
   base::Scope scope;  // last: its connections end before what they use
   if (agent.flags.recover == "cleanup") {
     scope.spawn(clean_up(agent, loop));
     loop.run();
     return {};
   }
-  scope.spawn([](http::Server& to_serve, base::Fd fd) -> Task<void> {
-    auto served = co_await to_serve.serve(std::move(fd));
-    LOG(FATAL) << served.error().message;
-  }(server, std::move(listener)));
+  listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
 
   const auto stop = [](evutil_socket_t, short, void* self) {
     static_cast<base::EventLoop*>(self)->stop();
@@ -256,6 +253,8 @@ Status run(agent::Flags flags) {
   TRY(auto info, agent::make_agent_info(flags, resources, ip));
   agent::Agent agent(std::move(flags), std::move(info), std::move(services));
   agent.ip = ip;
+  TRY(agent.authentication, agent::Authentication::load(agent.flags));
+  TRY_VOID(check_acls(agent));
   TRY_VOID(check_resource_providers(agent));
   return serve(agent, loop);
 }

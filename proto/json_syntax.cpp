@@ -6,6 +6,9 @@
 namespace proto {
 namespace {
 
+// How much of a text an error quotes. The text can have many megabytes in one line.
+constexpr size_t kMaxQuote = 1024;
+
 constexpr std::string_view kSpace = " \t\n\r";
 constexpr std::string_view kHexDigits = "0123456789abcdefABCDEF";
 constexpr std::string_view kNumberCharacters = "0123456789+-.eE";
@@ -71,7 +74,7 @@ std::string describe_syntax_error(std::string_view text, rapidjson::ParseErrorCo
   const size_t place = std::min(place_of_error(text, code, offset), text.size());
   const auto line = std::count(text.begin(), text.begin() + place, '\n') + 1;
   std::string error = "syntax error at line " + std::to_string(line) + " near: ";
-  const std::string_view rest = text.substr(place);
+  const std::string_view rest = text.substr(place, kMaxQuote);
   std::ranges::copy_if(rest.substr(0, rest.find('\n')), std::back_inserter(error),
                        [](char c) { return static_cast<uint8_t>(c) >= 0x20; });
   return error;
@@ -81,7 +84,7 @@ std::string check_rest(std::string_view rest) {
   const size_t last = rest.find_last_not_of(kSpace);
   if (last == std::string_view::npos) return "";
   return "Parsed JSON included non-whitespace trailing characters: " +
-         std::string(rest.substr(0, last + 1));
+         std::string(rest.substr(0, std::min(last + 1, kMaxQuote)));
 }
 
 }  // namespace proto

@@ -1,5 +1,5 @@
 // JSON text to events: RapidJSON's SAX reader, given a stream and an encoding of our own, and the
-// error texts that Apache Mesos has for text that is not JSON. Only json_read.cpp needs this.
+// error texts that Apache Mesos has for text that is not JSON.
 #pragma once
 
 #include <rapidjson/encodings.h>

@@ -6,7 +6,8 @@
 
 #include <span>
 #include <string>
-#include <string_view>
+
+#include "proto/json_string.h"
 
 namespace proto {
 
@@ -25,9 +26,5 @@ struct JsonWriteOptions {
 // is left out. parse_json() makes the same message of it, but for defaults that are then set.
 void append_json(const google::protobuf::Message& message, std::string* out,
                  const JsonWriteOptions& options = {});
-
-// Appends text as a JSON string. Only quotes, backslashes and control characters are escaped; all
-// other bytes stay as they are, even where they are not UTF-8.
-void append_json_string(std::string_view text, std::string* out);
 
 }  // namespace proto

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "agent/flag_table.h"
@@ -18,6 +19,7 @@ using agent::Flags;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 using Texts = std::vector<std::string>;
 
@@ -86,6 +88,7 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_THAT(flags.containerizers, ElementsAre("mesos"));
   EXPECT_EQ(flags.default_role, "*");
   EXPECT_FALSE(flags.disallow_sharing_agent_pid_namespace);
+  EXPECT_EQ(flags.domain_socket_location, std::nullopt);
   EXPECT_EQ(flags.executor_environment_variables, std::nullopt);
   EXPECT_EQ(flags.external_log_file, std::nullopt);
   EXPECT_FALSE(flags.firewall_rules.has_value());
@@ -95,6 +98,7 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_FALSE(flags.help);
   EXPECT_EQ(flags.hostname, std::nullopt);
   EXPECT_TRUE(flags.hostname_lookup);
+  EXPECT_FALSE(flags.http_executor_domain_sockets);
   EXPECT_EQ(flags.http_heartbeat_interval, 30s);
   EXPECT_FALSE(flags.io_switchboard_all_containers);
   EXPECT_EQ(flags.io_switchboard_replay_size, 0_B);
@@ -152,6 +156,8 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
       {"--logbufsecs=1secs", "--logbufsecs=1secs: expected an integer from 0 to 4294967295"},
       {"--quiet=yes", "--quiet=yes: expected true, 1, false or 0"},
       {"--quiet=TRUE", "--quiet=TRUE: expected true, 1, false or 0"},
+      {"--domain_socket_location=here", "=here: expected an absolute path"},
+      {"--domain_socket_location=systemd:", "=systemd:: expected an absolute path"},
       {"--http_heartbeat_interval=5m", "--http_heartbeat_interval=5m: '5m' is not a duration: exp"},
       {"--http_heartbeat_interval=0secs", "=0secs: expected a duration above zero"},
       {"--cgroups_destroy_timeout=-1secs", "=-1secs: '-1secs' is not a duration: expected"},
@@ -347,8 +353,9 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
   EXPECT_THAT(
       agent::flag_values(flags),
       ElementsAre(
-          Pair("attributes", "rack:abc;zone:1"),
-          Pair("cgroups_cpu_enable_pids_and_tids_count", "false"),
+          Pair("attributes", "rack:abc;zone:1"), Pair("authenticate_http_executors", "false"),
+          Pair("authenticate_http_readonly", "false"), Pair("authenticate_http_readwrite", "false"),
+          Pair("authorizer", "local"), Pair("cgroups_cpu_enable_pids_and_tids_count", "false"),
           Pair("cgroups_destroy_timeout", "1mins"), Pair("cgroups_enable_cfs", "false"),
           Pair("cgroups_hierarchy", "/sys/fs/cgroup"), Pair("cgroups_limit_swap", "false"),
           Pair("cgroups_root", "t5051"), Pair("containerizers", "mesos"), Pair("default_role", "*"),
@@ -357,9 +364,9 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
           Pair("fetcher_stall_timeout", "1mins"), Pair("frameworks_home", ""),
           Pair("gc_delay", "1weeks"), Pair("gc_disk_headroom", "0.1"),
           Pair("gc_non_executor_container_sandboxes", "false"), Pair("help", "false"),
-          Pair("hostname_lookup", "false"), Pair("http_heartbeat_interval", "30secs"),
-          Pair("io_switchboard_all_containers", "false"), Pair("io_switchboard_replay_size", "0B"),
-          Pair("ip", "127.0.0.1"),
+          Pair("hostname_lookup", "false"), Pair("http_executor_domain_sockets", "false"),
+          Pair("http_heartbeat_interval", "30secs"), Pair("io_switchboard_all_containers", "false"),
+          Pair("io_switchboard_replay_size", "0B"), Pair("ip", "127.0.0.1"),
           Pair("isolation", "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux"),
           Pair("launcher", "linux"), Pair("launcher_dir", "/usr/libexec/mesos"),
           Pair("logbufsecs", "0"), Pair("logging_level", "INFO"), Pair("max_connections", "8192"),
@@ -394,6 +401,39 @@ TEST(Flags, firewall_rules) {
   }
 }
 
+TEST(Flags, of_authentication) {
+  const Flags flags = loaded({"--http_credentials=file:///c", "--executor_secret_key=/k",
+                              "--authenticate_http_readonly", "--http_authenticators=jwt,basic",
+                              R"(--acls={"permissive": false})"});
+  EXPECT_EQ(flags.http_credentials->path, "/c");
+  EXPECT_EQ(flags.jwt_secret_key->path, "/k");
+  EXPECT_TRUE(flags.authenticate_http_readonly);
+  EXPECT_FALSE(flags.authenticate_http_readwrite);
+  EXPECT_FALSE(flags.authenticate_http_executors);
+  EXPECT_THAT(*flags.http_authenticators, ElementsAre("jwt", "basic"));
+  EXPECT_EQ(value_of(flags, "http_credentials"), "/c");
+  EXPECT_EQ(value_of(flags, "jwt_secret_key"), "/k");
+  EXPECT_EQ(value_of(flags, "acls"), R"({"permissive":false})");
+  EXPECT_EQ(value_of(loaded({}), "acls"), "(none)");
+  EXPECT_THAT(refusal(load({"--http_authenticators=basic,x"})), HasSubstr("one of basic jwt"));
+  EXPECT_THAT(refusal(load({"--http_authenticators="})), HasSubstr("expected basic, jwt, or both"));
+  EXPECT_THAT(refusal(load({"--authorizer=x"})), HasSubstr("expected one of local"));
+}
+
+// Who gives the secret itself does not find it in a log.
+TEST(Flags, do_not_repeat_secrets) {
+  for (const char* name : {"http_credentials", "jwt_secret_key", "executor_secret_key"}) {
+    const std::string flag = std::string("--") + name;
+    for (const Texts& words : {Texts{flag + "=hush"}, Texts{flag + "={\"secret\":\"hush\"}"},
+                               Texts{flag + "=hush", flag + "=/x"}, Texts{flag + "="}}) {
+      EXPECT_THAT(refusal(load(words)), ::testing::AllOf(HasSubstr(flag), Not(HasSubstr("hush"))));
+    }
+    EXPECT_THAT(refusal(load({std::string("--no-") + name + "=hush"})), Not(HasSubstr("hush")));
+    const std::string variable = "MESOS_" + std::string(name);
+    EXPECT_THAT(refusal(load({}, {variable + "=hush"})), Not(HasSubstr("hush")));
+  }
+}
+
 TEST(FlagTable, every_value_reads_back) {
   const Flags flags = loaded({"--io_switchboard_replay_size=3MB", "--isolation=a,b",
                               "--ip=::", "--executor_environment_variables={\"a\":\"b\"}"});
@@ -408,7 +448,8 @@ TEST(FlagTable, every_value_reads_back) {
 }
 
 TEST(FlagWords, know_a_flag_by_its_old_name) {
-  agent::FlagSpec row = agent::flag_table().front();
+  agent::FlagSpec row =
+      *std::ranges::find(agent::flag_table(), "attributes", &agent::FlagSpec::name);
   row.alias = "old_name";
   const std::span<const agent::FlagSpec> table(&row, 1);
   using Words = std::vector<std::string_view>;

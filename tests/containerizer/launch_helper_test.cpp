@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd_window.h"
 #include "base/process.h"
 #include "base/stream.h"
 #include "tests/containerizer/support.h"
@@ -317,6 +318,7 @@ TEST_F(LaunchHelperTest, NoHelperNoContainer) {
   auto broken = containerizer::HelperImage::load(scratch_ / "broken");
   ASSERT_TRUE(broken.has_value());
   launcher_ = containerizer::make_posix_launcher(*std::move(broken));
+  ASSERT_TRUE(base::FdWindow::reserve().has_value());
   const size_t before = tests::open_descriptors();
   const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   const LaunchSpec spec = shell("exit 0");

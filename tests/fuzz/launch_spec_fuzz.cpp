@@ -25,6 +25,7 @@ LaunchSpec from_view(const LaunchSpecView& view) {
     spec.mounts.push_back({mount.source, mount.target, mount.type, mount.options, mount.flags});
   }
   spec.working_directory = view.working_directory;
+  spec.trusted_prefix = view.trusted_prefix;
   if (view.has_credentials) {
     spec.credentials.emplace();
     spec.credentials->uid = view.uid;

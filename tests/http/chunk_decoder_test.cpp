@@ -102,6 +102,16 @@ TEST(ChunkDecoder, bounds_what_it_drops) {
   for (int i = 0; i < 5000; ++i) chunks += "1;abc\r\nx\r\n";
   EXPECT_EQ(decode({chunks + "0\r\n\r\n"}).body, std::string(5000, 'x'));
   EXPECT_EQ(decode({"ffffffffffffffff\r\nabc"}).body, "abc");
+  // As long as they are not all that there is.
+  chunks.clear();
+  const std::string large =
+      "2000;" + std::string(8000, 'x') + "\r\n" + std::string(0x2000, 'x') + "\r\n";
+  for (int i = 0; i < 100; ++i) chunks += large;
+  EXPECT_EQ(decode({chunks + "0\r\n\r\n"}).body.size(), 100U * 0x2000);
+  chunks.clear();
+  for (int i = 0; i < 100; ++i) chunks += "1;" + std::string(1000, 'x') + "\r\nx\r\n";
+  EXPECT_NE(decode({chunks + "0\r\n\r\n"}).error, "");
+  EXPECT_NE(decode({std::string(20000, '0') + "1\r\nx\r\n0\r\n\r\n"}).error, "");
 }
 
 }  // namespace

@@ -164,6 +164,21 @@ TEST(MessageParser, refuses_garbage) {
   }
 }
 
+TEST(MessageParser, refuses_folded_lines) {
+  const std::string line = "GET / HTTP/1.1\r\n";
+  for (const std::string fields : {"A: b\r\n c\r\n", "A: b\r\n\tc\r\n", "A:\r\n b\r\n", " A: b\r\n",
+                                   "A: b\r\n Content-Length: 5\r\n", "A: b\n c\r\n"}) {
+    const std::string message = line + fields + "\r\n";
+    EXPECT_EQ(parse(Kind::kRequest, {message}).refusal, 400) << fields;
+    std::vector<std::string> bytes;
+    for (const char c : message) bytes.emplace_back(1, c);
+    EXPECT_EQ(parse(Kind::kRequest, bytes).refusal, 400) << fields;
+  }
+  // A body may begin as it likes.
+  EXPECT_EQ(parse(Kind::kRequest, {line + "Content-Length: 2\r\n\r\n", " x"}).body, " x");
+  EXPECT_EQ(parse(Kind::kRequest, {line + "Content-Length: 2\r\n\r\n x"}).body, " x");
+}
+
 TEST(MessageParser, an_error_stays) {
   MessageParser parser(Kind::kRequest);
   EXPECT_FALSE(parser.feed_head("garbage\r\n").has_value());

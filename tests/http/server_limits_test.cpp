@@ -15,6 +15,7 @@
 namespace {
 
 using namespace http_test;
+using http::BodyBudget;
 using http::Request;
 using http::ResponseWriter;
 using Clock = std::chrono::steady_clock;
@@ -94,30 +95,94 @@ TEST_F(ServerLimits, idle_connections_and_busy_handlers_are_not) {
   }());
 }
 
-TEST_F(ServerLimits, connections_beyond_the_limit_wait) {
-  start(hello, {.connections = 2});
+TEST_F(ServerLimits, connections_beyond_the_limit_wait_while_all_are_served) {
+  base::Event answer;
+  start(
+      [&](Request&, ResponseWriter& writer) -> Task<void> {
+        co_await answer.wait();
+        co_await writer.send({200, {{"Connection", "close"}}, "late"});
+      },
+      {.connections = 2});
   run([&]() -> Task<void> {
     std::vector<Peer> peers;
     for (int i = 0; i < 4; ++i) {
       peers.push_back(co_await connect());
       co_await peers.back().send("GET / HTTP/1.1\r\n\r\n");
     }
-    for (int i = 0; i < 2; ++i) {
-      const Reply reply = co_await peers[static_cast<size_t>(i)].receive_reply();
-      EXPECT_EQ(reply.status, 200);
-    }
-    co_await base::sleep_for(30ms);
-    EXPECT_EQ(server_->connections(), 2u);
+    co_await eventually([&] { return server_->connections() == 2; });
     const auto early = co_await base::with_timeout(peers[2].receive_some(), 30ms);
     EXPECT_FALSE(early.has_value());
-    peers[0].close();
-    peers[1].close();
-    for (int i = 2; i < 4; ++i) {
-      const Reply reply = co_await peers[static_cast<size_t>(i)].receive_reply();
+    EXPECT_EQ(server_->connections(), 2u);
+    answer.set();
+    for (auto& peer : peers) {
+      const Reply reply = co_await peer.receive_reply();
       EXPECT_EQ(reply.status, 200);
     }
-    EXPECT_EQ(server_->connections(), 2u);
   }());
+}
+
+TEST_F(ServerLimits, who_is_waited_for_longest_gives_way) {
+  start(
+      [](Request& request, ResponseWriter& writer) -> Task<void> {
+        (void)co_await read_all(request.body, 1000);
+        co_await writer.send({200, {}, "hello"});
+      },
+      {.connections = 3});
+  run([&]() -> Task<void> {
+    Peer idle = co_await connect();
+    const Reply first = co_await idle.exchange("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(first.status, 200);
+    Peer slow_head = co_await connect();
+    co_await slow_head.send("GET / HT");
+    Peer slow_body = co_await connect();
+    co_await slow_body.send("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n12");
+    co_await eventually([&] { return server_->connections() == 3; });
+    co_await base::sleep_for(30ms);
+    std::vector<Peer> later;
+    for (Peer* peer : {&idle, &slow_head, &slow_body}) {
+      later.push_back(co_await connect());
+      const Reply reply = co_await later.back().exchange("GET / HTTP/1.1\r\n\r\n");
+      EXPECT_EQ(reply.status, 200);
+      const auto end = co_await base::with_timeout(peer->receive_some(), 5s);
+      EXPECT_EQ(end, "");
+      EXPECT_EQ(server_->connections(), 3u);
+    }
+  }());
+}
+
+TEST_F(ServerLimits, a_client_that_does_not_take_its_response_gives_way) {
+  constexpr size_t kLarge = 32 << 20;
+  start(
+      [](Request& request, ResponseWriter& writer) -> Task<void> {
+        co_await writer.send({200, {}, std::string(request.path == "/large" ? kLarge : 1, 'x')});
+      },
+      {.connections = 1});
+  run([&]() -> Task<void> {
+    Peer greedy = co_await connect();
+    co_await greedy.send("GET /large HTTP/1.1\r\n\r\n");
+    co_await eventually([&] { return server_->connections() == 1; });
+    Peer other = co_await connect();
+    const Reply reply = co_await other.exchange("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(reply.status, 200);
+  }());
+}
+
+TEST(BodyBudget, is_shared_and_given_back) {
+  BodyBudget budget(100'000);
+  BodyBudget::Share small(budget);
+  BodyBudget::Share large(budget);
+  EXPECT_TRUE(large.grow_to(90'000));
+  EXPECT_FALSE(small.grow_to(20'000));
+  EXPECT_TRUE(small.grow_to(16'000)) << "a little is free";
+  EXPECT_TRUE(large.grow_to(100'000));
+  EXPECT_FALSE(large.grow_to(100'001));
+  {
+    BodyBudget::Share third(budget);
+    EXPECT_FALSE(third.grow_to(17'000));
+    large.release();
+    EXPECT_TRUE(third.grow_to(100'000));
+  }
+  EXPECT_TRUE(small.grow_to(100'000));
 }
 
 TEST_F(ServerLimits, running_out_of_descriptors_does_not_spin) {

@@ -184,6 +184,29 @@ def debug(test: unittest.TestCase, message: Any, names: dict[str, str]) -> None:
     test.assertEqual({sandbox: sandbox}, message)
 
 
+def state_without_flags(test: unittest.TestCase, message: Any, _: dict[str, str]) -> None:
+    """/state for one who may see no flags; the rest is this host's."""
+    test.assertEqual([], sorted({"flags", "log_dir", "external_log_file"} & set(message)))
+    test.assertEqual(([], []), (message["frameworks"], message["completed_frameworks"]))
+
+
+def launched(test: unittest.TestCase, message: Any, names: dict[str, str]) -> None:
+    sandbox = f"{names['WORK']}/work/containers/auth-op"
+    test.assertEqual({sandbox: sandbox}, message)
+
+
+def all_flags(test: unittest.TestCase, message: Any, names: dict[str, str]) -> None:
+    """Ours, among them the path of the credentials and the lists, and nothing of a secret."""
+    listed = message.get("get_flags", message)["flags"]
+    if isinstance(listed, list):
+        listed = {flag["name"]: flag["value"] for flag in listed}
+    test.assertEqual(("true", "true", f"{names['WORK']}/credentials.json", "local"),
+                     tuple(listed[name] for name in (
+                         "authenticate_http_readonly", "authenticate_http_readwrite",
+                         "http_credentials", "authorizer")))
+    test.assertEqual(False, json.loads(listed["acls"])["permissive"])
+
+
 STANDALONE_STATE = "a standalone agent has no frameworks, executors, tasks, and no id"
 BUILD = "another build"
 THIS_RUN = "numbers of this run"
@@ -192,6 +215,10 @@ _TASKS = ('{"pending_tasks":[],"queued_tasks":[],"launched_tasks":[],"terminated
 _EXECUTORS = '{"executors":[],"completed_executors":[]}'
 _FRAMEWORKS = '{"frameworks":[],"completed_frameworks":[]}'
 _BARE = " without its message"
+EMPTY_MEMBER = "the member that belongs to the type is there, though nothing is in it"
+# Who sent the recorded requests; the last of these are not known.
+PRINCIPALS = ("none", "op", "low", "wrong", "unknown", "garbage", "bearer", "lower-case scheme",
+              "no colon")
 
 _RUN = ("${WORK}/work/slaves/${AGENT}/frameworks/${FRAMEWORK}/executors/parent/runs/${PARENT}"
         "/containers/${FILES}")
@@ -278,6 +305,20 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
                     "GET /metrics/snapshot?timeout=1secs")},
     ("get-calls", "GET /system/stats.json"): Difference(THIS_RUN, 200, system),
     ("get-calls", "GET /files/debug"): Difference(LISTED, 200, debug),
+    **{("authentication", f"GET_CONTAINERS as {principal}"): Difference(
+        EMPTY_MEMBER, 200, '{"type":"GET_CONTAINERS","get_containers":{}}')
+       for principal in ("op", "low")},
+    **{("authentication", f"{what} as op"): Difference(BUILD, 200, all_flags)
+       for what in ("GET_FLAGS", "GET /flags")},
+    ("authentication", "GET /metrics/snapshot as op"): Difference(
+        THIS_RUN, 200, re.compile(r'^\{"containerizer/.*\}$')),
+    ("authentication", "GET /state as op"): Difference(
+        BUILD, 200, re.compile(r'^\{"version":"1\.12\.0",.*"flags":\{"acls":.*\}$')),
+    ("authentication", "GET /state as low"): Difference(BUILD, 200, state_without_flags),
+    ("authentication", "GET /files/debug as op"): Difference(LISTED, 200, launched),
+    **{("authentication", f"GET /version as {principal}"): Difference(
+        BUILD, 200, re.compile(r'^\{"build_date":.*"version":"1\.12\.0"\}$'))
+       for principal in PRINCIPALS},
     ("get-calls", "GET /help"): Difference(
         BUILD, 200, re.compile(r"^<html>(.|\n)*/slave\(1\)/state(.|\n)*</html>\n$"), "text/html"),
 }

@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -49,6 +50,15 @@ def bin_dir() -> Path:
     """Where the binaries under test are: MESOS_AGENT_BIN_DIR, else the release build."""
     default = REPOSITORY / "build" / "release" / "bin"
     return Path(os.environ.get("MESOS_AGENT_BIN_DIR", default)).resolve()
+
+
+def find_peer(program: str, package: str) -> str:
+    """Where a program is that only single tests need. They are skipped if it is not there; ctest
+    must know which files they are in (CMakeLists.txt)."""
+    path = shutil.which(program)
+    if path is None:
+        raise unittest.SkipTest(f"there is no {program}: install the package {package}")
+    return path
 
 
 def unique(prefix: str = "c") -> str:
@@ -137,10 +147,13 @@ class Agent:
 
     def __init__(self, name: str = "agent", flags: dict[str, Flag] | None = None,
                  environment: dict[str, str] | None = None,
-                 cgroups_root: str | None = None, wrapper: list[str] | None = None) -> None:
-        """`wrapper` is a command that executes the agent in other surroundings."""
+                 cgroups_root: str | None = None, wrapper: list[str] | None = None,
+                 tls: ssl.SSLContext | None = None) -> None:
+        """`wrapper` is a command that executes the agent in other surroundings; `tls` is how its
+        clients speak TLS, if its environment says that it does."""
         self.name = name
         self.wrapper = wrapper or []
+        self.tls = tls
         self.scratch = Path(tempfile.mkdtemp(prefix="mesos-agent-test-")).resolve()
         self.scratch.chmod(0o755)  # containers of other users pass through it
         self.work_dir = self.scratch / "work"
@@ -150,6 +163,7 @@ class Agent:
         self.owner = leftovers.Owner(self.scratch, self.cgroups_root)
         _unfinished[id(self)] = self
         self.environment = environment or {}
+        self.authorization: str | None = None  # the header of calls that bring none of their own
         self.process: subprocess.Popen[bytes] | None = None
         self.address = ("127.0.0.1", _free_port())
         for directory in (self.work_dir, self.runtime_dir, self.scratch / "tmp"):
@@ -181,7 +195,8 @@ class Agent:
         for name, value in self.flags.items():
             if value is not None:
                 arguments.append(f"--{name}" if value is True else f"--{name}={value}")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MESOS_")}
+        inherited = {k: v for k, v in os.environ.items()
+                     if not k.startswith(("MESOS_", "LIBPROCESS_", "SSL_"))}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -303,7 +318,7 @@ class Agent:
     # -- calls --
 
     def connect(self, timeout: float = TIMEOUT, receive_buffer: int | None = None) -> Connection:
-        return Connection(self.address, timeout, receive_buffer)
+        return Connection(self.address, timeout, receive_buffer, self.tls)
 
     def call(self, message: Message, encoding: str = JSON, timeout: float = TIMEOUT,
              headers: dict[str, str | None] | None = None, path: str = "/api/v1") -> Reply:
@@ -315,6 +330,8 @@ class Agent:
                 timeout: float = TIMEOUT, headers: dict[str, str | None] | None = None,
                 path: str = "/api/v1") -> Reply:
         sent: dict[str, str | None] = {"Content-Type": encoding, "Accept": encoding}
+        if self.authorization is not None:
+            sent["Authorization"] = self.authorization
         response = connection.request("POST", path, {**sent, **(headers or {})},
                                       wire.serialize(encoding, "Call", message), timeout)
         reply = Reply(response)
@@ -489,12 +506,13 @@ class AgentTestCase(unittest.TestCase):
 
     agent_flags: ClassVar[dict[str, Flag]] = {}
     agent_environment: ClassVar[dict[str, str]] = {}
+    agent_tls: ClassVar[ssl.SSLContext | None] = None
     agent: ClassVar[Agent]
     maxDiff = 4000
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.agent = Agent(cls.__name__, cls.agent_flags, cls.agent_environment)
+        cls.agent = Agent(cls.__name__, cls.agent_flags, cls.agent_environment, tls=cls.agent_tls)
         cls.addClassCleanup(cls.agent.shutdown)
         cls.agent.start()
 

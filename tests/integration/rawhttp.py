@@ -11,10 +11,13 @@ import gzip
 import os
 import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from tls import TlsSocket
 
 # How long anything may take that is not known to take longer. Sanitizer builds and loaded machines
 # set the factor.
@@ -131,18 +134,30 @@ def request_head(method: str, path: str, headers: dict[str, str | None]) -> byte
 
 
 class Connection:
-    """One TCP connection; every wait is bounded by `timeout` seconds."""
+    """One connection, to a TCP address or to the path of a unix socket; with `tls`, over TLS. Every
+    wait is bounded by `timeout` seconds."""
 
-    def __init__(self, address: tuple[str, int], timeout: float = TIMEOUT,
-                 receive_buffer: int | None = None) -> None:
+    socket: socket.socket | TlsSocket
+
+    def __init__(self, address: tuple[str, int] | str, timeout: float = TIMEOUT,
+                 receive_buffer: int | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.timeout = timeout
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:  # must be set before connecting to limit the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
-        self.socket.connect(address)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
+        try:
+            self.socket.connect(address)
+            if family == socket.AF_INET:
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls is not None:
+                self.socket = TlsSocket(self.socket, tls)
+                self.socket.do_handshake()
+        except OSError:
+            self.socket.close()
+            raise
 
     def __enter__(self) -> Connection:
         return self

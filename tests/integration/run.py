@@ -7,7 +7,9 @@
     python3 tests/integration/run.py --shuffle              in random order (seed is printed)
 
 Needs: Linux, root, Python 3.11 (nothing besides its standard library), `stty`, `vi` and the usual
-small tools; cgroup v1, v2 or both. Nothing is skipped: a missing tool is a failure.
+small tools; cgroup v1, v2 or both. A missing tool is a failure, but for the peers of single tests
+(harness.py: find_peer): their tests are skipped, which is reported, and if nothing else ran the exit
+code is 77.
 
 Each test class starts an agent of its own, standalone (no master), with a scratch directory, a
 cgroup root `mesos_test_<pid>_<n>` and a free port. After each class its containers are killed and
@@ -25,7 +27,9 @@ Files:
     attach.py       clients of the streaming calls
     sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
+    attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
+    principals.py   credentials, tokens and access control lists, and agents that ask for them
     exposition.py                       Prometheus's text format, strictly
     load.py         clients that do everything at once and know what must come back
     soak.py         the same for as long as you say; see scripts/soak
@@ -48,12 +52,14 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+SKIPPED = 77  # the exit code; ctest is told (CMakeLists.txt)
 sys.path.insert(0, str(HERE))
 
 
 class Result(unittest.TextTestResult):
     """Adds the agents' logs to failures, and times to the verbose listing."""
 
+    ran = 0  # tests that were not skipped
     logged: str | None = None  # the test whose log was printed already, for those with subtests
 
     def startTest(self, test: unittest.TestCase) -> None:
@@ -61,6 +67,7 @@ class Result(unittest.TextTestResult):
         super().startTest(test)
 
     def addSuccess(self, test: unittest.TestCase) -> None:
+        self.ran += 1
         super().addSuccess(test)
         if self.showAll:
             self.stream.writeln(f"    {time.monotonic() - self.started:.2f} s")
@@ -143,8 +150,12 @@ def main(files: list[str] | None = None) -> None:
     remaining = cgroups.roots(f"mesos_test_{os.getpid()}_")
     for directory in remaining:
         print(f"cgroup left behind: {directory}", file=sys.stderr)
-    if result.testsRun == 0:
+    if result.testsRun == 0 and not result.skipped:
         print("no test matches", file=sys.stderr)
+    for _, reason in result.skipped:
+        print(f"skipped: {reason}")
+    if result.wasSuccessful() and not remaining and result.skipped and result.ran == 0:
+        sys.exit(SKIPPED)
     sys.exit(0 if result.wasSuccessful() and result.testsRun and not remaining else 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import exposition
+from attach import attach_output
 from harness import (DATA, ENCODINGS, AgentTestCase, Flag, OwnAgentTestCase, Reply, eventually,
                      resources, shell, unique)
 from rawhttp import Response
 from replay import ReplayTestMixin
+from sessions import ATTACHABLE
 from wire import Message
 
 STORAGE = "org.apache.mesos.rp.local.storage"
@@ -206,20 +209,21 @@ class Limits(OwnAgentTestCase):
                 self.assertEqual(status, response.status, response.text)
 
     def test_connections(self) -> None:
-        """One too many waits until another ends."""
+        """One too many takes the place of who is idle; or waits, if all are being served."""
         agent = self.new_agent(start=False)
-        agent.flags["max_connections"] = "2"
+        agent.flags["max_connections"] = "3"
         agent.start()
-        with agent.connect() as first, agent.connect() as second:
-            for connection in (first, second):
-                self.assertEqual(200, connection.request("GET", "/health", {}).status)
-            with agent.connect() as third:
-                third.send(b"GET /health HTTP/1.1\r\n\r\n")
-                self.assertEqual(200, first.request("GET", "/health", {}).status)
-                readable, _, _ = select.select([third.socket], [], [], 0.2)
+        agent.launch("c", command=shell("sleep 1000", **ATTACHABLE))
+        with agent.connect() as idle, contextlib.ExitStack() as streams:
+            self.assertEqual(200, idle.request("GET", "/health", {}).status)
+            served = [streams.enter_context(attach_output(agent, "c")) for _ in range(3)]
+            self.assertTrue(idle.ended())
+            with agent.connect() as another:
+                another.send(b"GET /health HTTP/1.1\r\n\r\n")
+                readable, _, _ = select.select([another.socket], [], [], 0.2)
                 self.assertEqual([], readable)
-                first.close()
-                self.assertEqual(200, third.read_response().status)
+                served[0].close()
+                self.assertEqual(200, another.read_response().status)
 
 
 class OlderClients(AgentTestCase):

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/fd_window.h"
 #include "tests/ioswitchboard/support.h"
 
 namespace ioswitchboard_test {
@@ -86,6 +87,7 @@ TEST_F(LaunchTest, WorksInDirectoriesWithLongNames) {
 }
 
 TEST_F(LaunchTest, LeavesNothingWhenItFails) {
+  ASSERT_TRUE(base::FdWindow::reserve().has_value());
   const auto before = open_descriptors();
   const auto expect_failure = [&](const SwitchboardOptions& options, base::ErrorKind kind) {
     const auto started = start_switchboard(options);

@@ -44,6 +44,26 @@ TEST(CallTable, MembersExist) {
   }
 }
 
+TEST(CallTable, WhatNobodyIsRefused) {
+  // Everything else is up to an authorizer.
+  const std::set<int> open = {Call::GET_HEALTH, Call::GET_VERSION, Call::GET_METRICS,
+                              Call::GET_LOGGING_LEVEL, Call::GET_AGENT};
+  for (const auto& rules : call_table()) {
+    EXPECT_EQ(open.contains(rules.type), rules.check == operator_api::Check::kNothing)
+        << Call::Type_Name(rules.type);
+    // Those that are about a container name it where it is looked for.
+    if (rules.check != operator_api::Check::kContainer &&
+        rules.check != operator_api::Check::kLaunch) {
+      continue;
+    }
+    const auto* member = Call::descriptor()->FindFieldByName(member_name(rules.type));
+    ASSERT_NE(nullptr, member);
+    ASSERT_NE(nullptr, member->message_type()->FindFieldByName("container_id"));
+    const bool launches = rules.check == operator_api::Check::kLaunch;
+    EXPECT_EQ(launches, member->message_type()->FindFieldByName("command") != nullptr);
+  }
+}
+
 TEST(CallTable, WhoStreams) {
   for (const auto& rules : call_table()) {
     const std::string& name = Call::Type_Name(rules.type);

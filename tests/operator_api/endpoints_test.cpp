@@ -29,6 +29,19 @@ TEST(Routes, RulesDisableAnEndpointHoweverItIsSpelt) {
   }
 }
 
+TEST(Routes, WhatAnybodyGetsTo) {
+  std::set<std::string_view> open;
+  for (const auto& route : operator_api::routes()) {
+    if (route.access.realm == agent::Realm::kNone) open.insert(route.path);
+  }
+  EXPECT_EQ((std::set<std::string_view>{"health", "help", "system/stats.json", "version"}), open);
+  EXPECT_EQ(agent::Realm::kReadwrite, find_route("/api/v1/operator")->access.realm);
+  EXPECT_EQ(agent::Realm::kExecutor, find_route("/slave(1)/api/v1/executor")->access.realm);
+  EXPECT_TRUE(operator_api::is_authorized_path("/metrics/snapshot"));
+  EXPECT_FALSE(operator_api::is_authorized_path("/slave(1)/metrics/snapshot"));
+  EXPECT_FALSE(operator_api::is_authorized_path("/state"));
+}
+
 class EndpointsTest : public tests::ApiTest {
  protected:
   Reply get(const std::string& target) {
