@@ -49,7 +49,11 @@ __attribute__((no_sanitize("address", "undefined"))) int clone_vfork(const Clone
   sigprocmask(SIG_SETMASK, &all, &before);
   const long result = raw_clone3(&arguments, request.run, request.argument);
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  if (result < 0) return static_cast<int>(result);
+  if (result < 0) {
+    // The kernel may have written a number that it has then taken back.
+    cloned->pidfd = -1;
+    return static_cast<int>(result);
+  }
   cloned->pid = static_cast<pid_t>(result);
   return 0;
 }

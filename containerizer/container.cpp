@@ -410,7 +410,10 @@ Task<void> Container::switchboard_death() {
 
 // Cancelled, or without the agent that had started it, it ends by itself.
 Task<void> Container::finish_fetch() {
-  if (fetcher_) (void)co_await base::wait_for_exit(fetcher_.get());
+  if (fetcher_ && !co_await base::with_timeout(base::wait_for_exit(fetcher_.get()),
+                                               services_.options.destroy_timeout)) {
+    LOG(WARNING) << "Container " << id_.to_string() << ": its fetch cannot be ended";
+  }
   fetcher_.reset();
 }
 

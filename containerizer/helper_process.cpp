@@ -200,8 +200,10 @@ bool reap_between(int outer_pidfd, const Start& start) {
 // From the watchdog's thread, while ours stands still: the kernel has written the descriptors of
 // those that there are. The one between us and them goes on, and ends, when they are dead: nobody
 // in the container can reach it.
-void kill_reachable(Start* start) {
-  for (base::Cloned* process : {&start->init, &start->between}) {
+void kill_reachable(Start* start, base::Cloned* outer) {
+  // With no namespace to enter, nobody stands between.
+  base::Cloned* const first = start->enter_namespaces == 0 ? outer : &start->init;
+  for (base::Cloned* process : {first, &start->between}) {
     const int pidfd = std::atomic_ref(process->pidfd).load();
     if (pidfd >= 0) (void)base::send_signal(pidfd, SIGKILL);
   }
@@ -257,7 +259,7 @@ Result<ParkedProcess> start_helper(const HelperImage& helper, const LaunchReques
       LOG_IF(WARNING, !std::exchange(told, true))
           << "Container " << request.id.to_string() << " takes too long to start: it is given up";
       thaw();
-      kill_reachable(&start);
+      kill_reachable(&start, &outer);
     });
     code = base::clone_vfork(clone, &outer);
     if (code == 0 && start.enter_namespaces != 0) intact = reap_between(outer.pidfd, start);

@@ -11,8 +11,9 @@ namespace containerizer {
 
 namespace {
 
-constexpr itimerspec kPatience{.it_interval = {.tv_sec = 0, .tv_nsec = 100'000'000},
-                               .it_value = {.tv_sec = 3, .tv_nsec = 0}};
+constexpr std::chrono::seconds kPatience{3};
+constexpr itimerspec kTimer{.it_interval = {.tv_sec = 0, .tv_nsec = 100'000'000},
+                            .it_value = {.tv_sec = kPatience.count(), .tv_nsec = 0}};
 constexpr itimerspec kNow{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = 1}};
 constexpr itimerspec kNever{};
 
@@ -62,7 +63,8 @@ void LaunchWatchdog::run() {
     if (read(timer_.get(), &count, sizeof(count)) < 0 && errno != EINTR) return;
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    if (rescue_) rescue_();
+    // What has ticked can have been the timer of the launch before.
+    if (rescue_ && std::chrono::steady_clock::now() >= due_) rescue_();
   }
 }
 
@@ -72,8 +74,9 @@ LaunchWatchdog::Guard::Guard(LaunchWatchdog* watchdog, std::function<void()> res
   {
     const std::lock_guard lock(watchdog_->mutex_);
     watchdog_->rescue_ = std::move(rescue);
+    watchdog_->due_ = std::chrono::steady_clock::now() + kPatience;
   }
-  timerfd_settime(watchdog_->timer_.get(), 0, &kPatience, nullptr);
+  timerfd_settime(watchdog_->timer_.get(), 0, &kTimer, nullptr);
 }
 
 LaunchWatchdog::Guard::~Guard() {

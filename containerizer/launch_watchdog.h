@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,7 @@ class LaunchWatchdog {
   pthread_t thread_{};
   std::mutex mutex_;
   std::function<void()> rescue_;
+  std::chrono::steady_clock::time_point due_;
   bool stopping_ = false;
 };
 

@@ -85,8 +85,8 @@ class LinuxLauncher final : public Launcher {
   Result<ParkedProcess> start_in(const std::string& group, LaunchRequest request) {
     TRY(const Fd entrance, freezer_.open_entrance(group));
     request.tracking_group = entrance.get();
-    if (!request.id.has_parent()) return start_helper(helper_, request, nullptr, [] {});
     TRY_VOID(check_not_frozen(group, request.id));
+    if (!request.id.has_parent()) return start_helper(helper_, request, nullptr, [] {});
     return start_helper(helper_, request, watchdog_.get(),
                         [this, id = request.id] { thaw_ancestors(id); });
   }
@@ -96,7 +96,8 @@ class LinuxLauncher final : public Launcher {
     TRY(const std::string state, freezer_.read(group, "freezer.state"));
     if (state == "THAWED") return {};
     return base::fail(base::ErrorKind::kInvalid,
-                      concat("Container ", id.parent().to_string(), " is frozen"));
+                      id.has_parent() ? concat("Container ", id.parent().to_string(), " is frozen")
+                                      : concat("The cgroup ", freezer_.directory(), " is frozen"));
   }
 
   // On the watchdog's thread. Who was frozen does not die before.

@@ -187,6 +187,12 @@ Status check(const TlsOptions& options) {
     return fail(ErrorKind::kInvalid, concat(kPrefix, "ENABLE_TLS_V1_2 and ", kPrefix,
                                             "ENABLE_TLS_V1_3 are both off: no version is left"));
   }
+  // Otherwise whoever has a certificate of any public authority would be let in.
+  if (options.require_client_cert && !options.ca_file && !options.ca_dir) {
+    return fail(ErrorKind::kInvalid,
+                concat(kPrefix, "REQUIRE_CLIENT_CERT is set, so ", kPrefix, "CA_FILE or ", kPrefix,
+                       "CA_DIR must name the authorities that sign clients' certificates"));
+  }
   const std::string& scheme = options.hostname_validation_scheme;
   if (scheme != "legacy" && scheme != "openssl") {
     return fail(ErrorKind::kInvalid, concat(kPrefix, "HOSTNAME_VALIDATION_SCHEME=", scheme,

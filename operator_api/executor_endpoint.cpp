@@ -110,13 +110,17 @@ Task<void> handle_executor_request(Context& context) {
         415, "Expecting 'Content-Type' of application/json or application/x-protobuf"));
     co_return;
   }
-  const auto text =
-      co_await http::read_all(request.body, context.agent.flags.max_request_size.count());
+  http::BodyBudget::Share share(context.agent.request_bodies);
+  auto text =
+      co_await http::read_all(request.body, context.agent.flags.max_request_size.count(), &share);
   if (!text) {
-    co_await context.reply(error_response(text.error()));
+    co_await context.reply(text.error().code == ENOMEM ? error_response(503, text.error().message)
+                                                       : error_response(text.error()));
     co_return;
   }
   const auto call = parse_call(*text, *encoding);
+  std::string().swap(*text);
+  share.release();
   if (!call) {
     co_await context.reply(call.error());
     co_return;

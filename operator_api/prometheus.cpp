@@ -9,6 +9,7 @@
 
 #include "agent/metrics.h"
 #include "base/strings.h"
+#include "operator_api/authorization.h"
 #include "operator_api/endpoints.h"
 #include "proto/mesos/v1/statistics.pb.h"
 
@@ -137,10 +138,14 @@ void append_sample(std::string_view name, std::string_view labels, double value,
 // A container's labels and statistics.
 using Measured = std::pair<std::string, ResourceStatistics>;
 
-base::Task<std::vector<Measured>> measure_containers(const agent::Agent& agent) {
+using IsVisible = std::function<bool(const isolators::ContainerId& id)>;
+
+base::Task<std::vector<Measured>> measure_containers(const agent::Agent& agent,
+                                                     const IsVisible& visible) {
   std::vector<Measured> all;
   std::vector<containerizer::StatisticsReader> readers;
   for (const auto& [id, container] : agent.containers.containers()) {
+    if (!visible(id)) continue;
     std::string labels = concat("{container_id=\"", escape(id.to_string()), "\"");
     if (const auto owner = agent::find_executor(agent.state, id)) {
       labels +=
@@ -173,14 +178,14 @@ std::string prometheus_name(std::string_view name, MetricKind kind) {
   return kind == kCounter ? text + "_total" : text;
 }
 
-base::Task<std::string> prometheus_text(const agent::Agent& agent) {
+base::Task<std::string> prometheus_text(const agent::Agent& agent, IsVisible visible) {
   std::string text;
   for (const auto& metric : agent::collect_metrics(agent)) {
     const std::string name = prometheus_name(metric.name, metric.kind);
     append_head(name, metric.kind, metric.help, &text);
     append_sample(name, "", metric.value, &text);
   }
-  const auto containers = co_await measure_containers(agent);
+  const auto containers = co_await measure_containers(agent, visible);
   for (const Statistic& statistic : kStatistics) {
     const std::string name = prometheus_name(concat("container/", statistic.field), statistic.kind);
     bool first = true;
@@ -195,7 +200,9 @@ base::Task<std::string> prometheus_text(const agent::Agent& agent) {
 }
 
 base::Task<void> scrape_metrics(Context& context) {
-  std::string text = co_await prometheus_text(context.agent);
+  std::string text = co_await prometheus_text(context.agent, [&](const isolators::ContainerId& id) {
+    return may_view_container(context, id);
+  });
   co_await context.reply(
       {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, std::move(text)});
 }

@@ -28,7 +28,8 @@ ioswitchboard::Encoding encoding_of(Encoding encoding) {
 // is unknown, which is told even to those who may not attach.
 Result<std::string> find_switchboard(const Context& context, Action action, const ContainerId& id) {
   auto& containers = context.agent.containers;
-  if (containers.find(id.root()) != nullptr && !may_use_container(context, action, id)) {
+  const bool known = containers.find(id.root()) != nullptr || containers.find(id) != nullptr;
+  if (known && !may_use_container(context, action, id)) {
     return base::fail(ErrorKind::kForbidden, "");
   }
   auto directory = containers.find_switchboard(id);
@@ -62,18 +63,20 @@ Task<void> stream_output(Exchange& exchange, const ContainerId& id) {
   (void)co_await ioswitchboard::pass_on(*attached, exchange.writer);
 }
 
-// A session's container lives as long as its stream: whichever way that ends, it ends.
+// A session's container lives as long as its stream: whichever way that ends, it ends. Not by its
+// id, which can be another container's by then.
 class Session {
  public:
-  Session(containerizer::Containerizer& containers, ContainerId id)
-      : containers_(containers), id_(std::move(id)) {}
+  explicit Session(std::shared_ptr<containerizer::Container> container)
+      : container_(std::move(container)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session() { containers_.destroy(id_); }
+  ~Session() {
+    if (container_ != nullptr) container_->request_destroy();
+  }
 
  private:
-  containerizer::Containerizer& containers_;
-  const ContainerId id_;
+  const std::shared_ptr<containerizer::Container> container_;  // none: it has ended already
 };
 
 }  // namespace
@@ -92,7 +95,7 @@ Task<void> launch_nested_container_session(Exchange& exchange) {
     co_await exchange.reply(launch_response(exchange.agent, launched));
     co_return;
   }
-  Session session(exchange.agent.containers, id);
+  Session session(exchange.agent.containers.find(id));
   co_await stream_output(exchange, id);
 }
 

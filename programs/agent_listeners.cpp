@@ -61,6 +61,10 @@ Result<std::unique_ptr<Listeners>> Listeners::open(const agent::Flags& flags) {
       return base::fail(std::move(opened).error().with_context("--domain_socket_location"));
     }
     self->domain_socket_.emplace(*std::move(opened));
+    LOG_IF(WARNING, self->requires_certificates_ && !flags.authenticate_http_readwrite)
+        << "Clients of '" << self->domain_socket_->path()
+        << "' need no certificate: every local user "
+        << "may command the agent. Consider --authenticate_http_readwrite";
   }
   return self;
 }
@@ -68,6 +72,7 @@ Result<std::unique_ptr<Listeners>> Listeners::open(const agent::Flags& flags) {
 Status Listeners::set_up_tls() {
   TRY(http::TlsOptions options, http::read_tls_options(environ));
   if (!options.enabled) return {};
+  requires_certificates_ = options.require_client_cert;
   for (const std::string& warning : options.warnings) LOG(WARNING) << warning;
   // Whoever sends garbage must not fill the log with it.
   const auto report = [](const std::string& what) { LOG_EVERY_T(WARNING, 1) << what; };

@@ -50,6 +50,7 @@ class Listeners {
   base::Fd tcp_;
   std::optional<agent::DomainSocket> domain_socket_;
   std::unique_ptr<http::TlsServer> tls_;
+  bool requires_certificates_ = false;  // of clients
   http::Greeting greeting_;
   std::optional<http::Server> server_;
   std::optional<http::Server> domain_socket_server_;

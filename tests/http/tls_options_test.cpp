@@ -122,19 +122,26 @@ TEST(TlsOptions, key_and_certificate_are_needed) {
 }
 
 TEST(TlsOptions, a_required_certificate_is_verified) {
-  EXPECT_TRUE(read({"REQUIRE_CLIENT_CERT=1"})->verify_server_cert);
+  EXPECT_TRUE(read({"REQUIRE_CLIENT_CERT=1", "CA_FILE=/f"})->verify_server_cert);
+  EXPECT_TRUE(read({"REQUIRE_CLIENT_CERT=1", "CA_DIR=/d"})->verify_server_cert);
+}
+
+TEST(TlsOptions, a_required_certificate_is_not_one_of_just_any_authority) {
+  const auto options = read({"REQUIRE_CLIENT_CERT=1"});
+  ASSERT_FALSE(options.has_value());
+  EXPECT_THAT(options.error().message, HasSubstr("CA_FILE or LIBPROCESS_SSL_CA_DIR must name"));
 }
 
 TEST(TlsOptions, downgrade_is_warned_of) {
   EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1"})->warnings,
               ElementsAre(HasSubstr("connections without TLS are served too")));
-  EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1", "REQUIRE_CLIENT_CERT=1"})->warnings,
+  EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1", "REQUIRE_CLIENT_CERT=1", "CA_FILE=/f"})->warnings,
               ElementsAre(HasSubstr("REQUIRE_CLIENT_CERT")));
 }
 
 TEST(TlsOptions, old_names_count_with_a_warning) {
   const auto options =
-      read({"REQUIRE_CERT=1", "VERIFY_CERT=1", "VERIFY_DEPTH=2", "ECDH_CURVE=P-384"});
+      read({"REQUIRE_CERT=1", "VERIFY_CERT=1", "VERIFY_DEPTH=2", "ECDH_CURVE=P-384", "CA_DIR=/d"});
   ASSERT_TRUE(options.has_value()) << options.error().message;
   EXPECT_TRUE(options->require_client_cert);
   EXPECT_EQ(options->verification_depth, 2);
@@ -153,6 +160,7 @@ TEST(TlsOptions, old_prefix) {
   const auto options =
       read_tls_options(Environment({"SSL_ENABLED=1", "SSL_KEY_FILE=/old", "SSL_CERT_FILE=/cert",
                                     "LIBPROCESS_SSL_KEY_FILE=/new", "SSL_REQUIRE_CERT=true",
+                                    "LIBPROCESS_SSL_CA_DIR=/authorities",
                                     "LIBPROCESS_SSL_CERT_FILE=/cert", "SSL_CERT_DIR=/ours/not"})
                            .get());
   ASSERT_TRUE(options.has_value()) << options.error().message;

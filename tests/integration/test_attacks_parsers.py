@@ -162,13 +162,18 @@ class HugeInput(BadInput):
 
     def test_many_slow_large_requests(self) -> None:
         """Together they get no more memory than a few of the largest: 503 for those beyond."""
+        for path in ("/api/v1", "/api/v1/executor"):
+            with self.subTest(path=path):
+                self.send_slow_large_requests(path)
+
+    def send_slow_large_requests(self, path: str) -> None:
         part = b" " * (24 * MB)
         open_: list[Connection] = []
         try:
             for _ in range(40):
                 connection = self.agent.connect()
                 open_.append(connection)
-                connection.send(request_head("POST", "/api/v1", {
+                connection.send(request_head("POST", path, {
                     "Host": "a", "Content-Type": JSON, "Content-Length": str(60 * MB)}))
                 try:
                     connection.send(part)

@@ -32,10 +32,12 @@ TEST(PrometheusName, FollowsItsRules) {
   for (const auto& test : kCases) EXPECT_EQ(test.expected, prometheus_name(test.name, test.kind));
 }
 
+bool everything(const isolators::ContainerId&) { return true; }
+
 class PrometheusTest : public tests::ApiTest {};
 
 TEST_F(PrometheusTest, EveryMetricIsThereOnce) {
-  const std::string text = run(operator_api::prometheus_text(*agent_));
+  const std::string text = run(operator_api::prometheus_text(*agent_, everything));
   std::set<std::string> names;
   for (const auto& metric : agent::collect_metrics(*agent_)) {
     const std::string name = prometheus_name(metric.name, metric.kind);
@@ -56,13 +58,26 @@ TEST_F(PrometheusTest, LabelsAreEscaped) {
       R"("resources":[{"name":"mem","type":"SCALAR","scalar":{"value":32}}],)"
       R"("command":{"value":"sleep 1000"}}})");
   ASSERT_EQ(200, launched.status) << launched.body;
-  const std::string text = run(operator_api::prometheus_text(*agent_));
+  const std::string text = run(operator_api::prometheus_text(*agent_, everything));
   EXPECT_NE(std::string::npos,
             text.find("\n# TYPE mesos_container_mem_limit_bytes gauge\n"
                       "mesos_container_mem_limit_bytes{container_id=\"container-1\","
                       "framework_id=\"framework-1\","
                       "executor_id=\"a\\\"b\\\\c\\nd\uFFFD\u00e9\"} 33554432\n"))
       << text;
+}
+
+// Who may not view a container does not learn that it is there.
+TEST_F(PrometheusTest, WhatIsNotVisibleIsLeftOut) {
+  const Reply launched =
+      call(R"({"type":"LAUNCH_CONTAINER","launch_container":{"container_id":{"value":"hidden"},)"
+           R"("resources":[{"name":"mem","type":"SCALAR","scalar":{"value":32}}],)"
+           R"("command":{"value":"sleep 1000"}}})");
+  ASSERT_EQ(200, launched.status) << launched.body;
+  EXPECT_NE(std::string::npos,
+            run(operator_api::prometheus_text(*agent_, everything)).find("\"hidden\""));
+  const auto nothing = [](const isolators::ContainerId&) { return false; };
+  EXPECT_EQ(std::string::npos, run(operator_api::prometheus_text(*agent_, nothing)).find("hidden"));
 }
 
 TEST_F(PrometheusTest, Scrape) {
