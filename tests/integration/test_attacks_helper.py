@@ -74,8 +74,16 @@ class HelperImage(AgentTestCase):
         self.agent.launch(root, command=attacker(self.agent, OVERWRITE + f"""
 tell(overwrite({str(copy)!r}))
 while not os.path.exists('go'): time.sleep(0.01)
-inits = [p for p in os.listdir('/proc')
-         if p.isdigit() and {HELPER!r} in os.readlink(f'/proc/{{p}}/exe')]
+def runs_helper(pid):
+    try:
+        return {HELPER!r} in os.readlink(f'/proc/{{pid}}/exe')
+    except OSError:
+        return False
+# Not only once: the child's command is the helper's program too until it has executed its own.
+for _ in range(500):
+    inits = [p for p in os.listdir('/proc') if p.isdigit() and runs_helper(p)]
+    if len(inits) == 2: break
+    time.sleep(0.01)
 tell(len(inits))
 for pid in inits:
     tell(overwrite(f'/proc/{{pid}}/exe'))

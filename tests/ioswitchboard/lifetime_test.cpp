@@ -193,7 +193,9 @@ TEST_F(LifetimeTest, TakesLittleMemory) {
     }
     std::printf("PSS of %d switchboards %s: %zu KiB on average, %zu KiB at most\n", kCount, when,
                 sum / kCount, most);
-    EXPECT_LE(most, 512u);
+    EXPECT_LE(sum / kCount, 512u);
+    // How much of a stream is under way in one of them depends on who else has the processor.
+    EXPECT_LE(most, 1024u);
   };
   run(base::sleep_task(200ms));
   report("at the start");
