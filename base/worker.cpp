@@ -2,7 +2,6 @@
 
 #include <event2/event_struct.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "base/event_loop.h"
 #include "base/fd.h"
+#include "base/thread.h"
 
 namespace base::internal {
 
@@ -68,23 +68,11 @@ class Pool {
 
  private:
   void start_thread() {
-    // Signals are the loop's business: a thread inherits the mask that it is made under.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackSize);
-    pthread_t thread;
     const auto serve = [](void* self) -> void* {
       static_cast<Pool*>(self)->serve();
       return nullptr;
     };
-    const int code = pthread_create(&thread, &attributes, serve, this);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (code == 0) threads_.push_back(thread);
+    if (auto thread = base::start_thread(kStackSize, serve, this)) threads_.push_back(*thread);
   }
 
   void serve() {

@@ -202,10 +202,6 @@ Status Containerizer::kill(const ContainerId& id, int signal) {
   return container->kill(signal);
 }
 
-void Containerizer::destroy(const ContainerId& id) {
-  if (const auto container = find(id)) container->request_destroy();
-}
-
 Task<void> Containerizer::destroy_all() {
   while (!containers_.empty()) {
     for (const auto& [id, container] : containers_) container->request_destroy();

@@ -47,9 +47,6 @@ class Containerizer {
   // Sends a signal to the container's command, as Container::kill. kNotFound: it is not running.
   base::Status kill(const ContainerId& id, int signal);
 
-  // Asks for a container's end; nothing happens if there is none. Its children go first.
-  void destroy(const ContainerId& id);
-
   // Asks for the end of all containers and waits until they are gone.
   base::Task<void> destroy_all();
 

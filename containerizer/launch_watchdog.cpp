@@ -1,11 +1,12 @@
 #include "containerizer/launch_watchdog.h"
 
-#include <signal.h>
 #include <sys/timerfd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <utility>
+
+#include "base/thread.h"
 
 namespace containerizer {
 
@@ -25,25 +26,11 @@ base::Result<std::unique_ptr<LaunchWatchdog>> LaunchWatchdog::start() {
   base::Fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
   if (!timer) return base::fail_errno("timerfd_create");
   std::unique_ptr<LaunchWatchdog> watchdog(new LaunchWatchdog(std::move(timer)));
-  // Signals are the loop's business: a thread inherits the mask that it is made under.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackSize);
   const auto run = [](void* self) -> void* {
     static_cast<LaunchWatchdog*>(self)->run();
     return nullptr;
   };
-  const int code = pthread_create(&watchdog->thread_, &attributes, run, watchdog.get());
-  pthread_attr_destroy(&attributes);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (code != 0) {
-    watchdog->thread_ = {};
-    return base::fail_errno("pthread_create", code);
-  }
+  TRY(watchdog->thread_, base::start_thread(kStackSize, run, watchdog.get()));
   return watchdog;
 }
 

@@ -147,7 +147,7 @@ TEST_F(LifecycleTest, AnIdIsUsedOnce) {
   EXPECT_TRUE(containers_->find(kRoot) != nullptr);
 
   // Also while it is being destroyed.
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   again = launch(shell(kRoot, "echo second"));
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(ErrorKind::kAlreadyExists, again.error().kind);

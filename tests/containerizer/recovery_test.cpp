@@ -103,7 +103,7 @@ TEST_F(RecoveryTest, EndsAreKept) {
   EXPECT_EQ(6 << 8, status_of(kChild));
   restart();
   EXPECT_EQ(6 << 8, status_of(kChild));
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   EXPECT_EQ(SIGKILL, status_of(kRoot));
   restart();
   EXPECT_EQ(SIGKILL, status_of(kRoot));
@@ -251,7 +251,7 @@ TEST_F(RecoveryTest, OldEndsAreForgotten) {
   launched(kRoot, "sleep 1000");
   launched(kChild, "exit 0");
   EXPECT_EQ(0, status_of(kChild));
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   EXPECT_EQ(SIGKILL, status_of(kRoot));
   const ContainerId young = ContainerId::root_of("young");
   launched(young, "exit 1");
@@ -382,7 +382,7 @@ TEST_F(HalfLaunchedTest, AChildEndsWithAParentThatNeverRuns) {
   root.start(ignored);
   child.start(ignored);
   settle();
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   run(containers_->destroy_all());
   ASSERT_TRUE(root.done() && child.done());
   EXPECT_FALSE(root.take().has_value());

@@ -60,7 +60,7 @@ TEST_F(TreeTest, NoParentNoChild) {
 
 TEST_F(TreeTest, NoChildForAParentThatIsBeingDestroyed) {
   launched(kRoot, "sleep 1000");
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   run(base::sleep_task(std::chrono::nanoseconds(0)));
   auto status = launch(shell(kChild, "exit 0"));
   ASSERT_FALSE(status.has_value());
@@ -81,7 +81,7 @@ TEST_F(TreeTest, ChildrenGoFirst) {
   for (const auto& id : {kRoot, kChild, kGrandchild, kRoot.child("other")}) {
     waits.push_back(note_end(id, &log));
   }
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   run(base::all_of(std::move(waits)));
   ASSERT_EQ(4U, log.size());
   const auto place = [&](const std::string& entry) {
@@ -121,7 +121,7 @@ TEST_F(TreeTest, AllProcessesGo) {
            "(trap '' TERM HUP INT; while :; do sleep 0.01; done) & "
            "sleep 0.05; echo ready; sleep 1005");
   await_output(kRoot, "ready");
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   EXPECT_EQ(SIGKILL, status_of(kRoot));
   // TearDown looks for what is left.
 }
@@ -157,7 +157,7 @@ TEST_F(TreeTest, Removal) {
   EXPECT_TRUE(remove(kChild));
   EXPECT_TRUE(remove(kRoot.child("never")));
 
-  containers_->destroy(kRoot);
+  containers_->find(kRoot)->request_destroy();
   EXPECT_EQ(SIGKILL, status_of(kRoot));
   EXPECT_EQ(SIGKILL, status_of(kRoot.child("running")));
   EXPECT_TRUE(remove(kRoot));
