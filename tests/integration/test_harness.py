@@ -21,7 +21,7 @@ import leftovers
 import replay
 import wire
 from differences import DIFFERENCES
-from harness import (DATA, REPOSITORY, argv, container_id, id_path, resources, shell)
+from harness import (DATA, REPOSITORY, argv, container_id, eventually, id_path, resources, shell)
 from rawhttp import (LAST_CHUNK, ChunkDecoder, Connection, ConnectionClosed, ProtocolError, chunk,
                      request_head)
 from recordio import RecordDecoder, RecordError, record, split
@@ -330,7 +330,8 @@ class Leftovers(unittest.TestCase):
                                                stdout=(scratch / "out").open("w"))):
             process = start()
             try:
-                found = leftovers.wait_for_none(owner, 0)
+                # A process that has just executed its program has no arguments yet.
+                found = eventually(lambda: leftovers.find(owner), "the process is found")
                 self.assertEqual(1, len(found), found)
                 self.assertIn(f"process {process.pid}:", found[0])
                 self.assertEqual([], leftovers.find(owner, frozenset({process.pid})))
