@@ -37,6 +37,9 @@ struct Agent {
   // The address under which it is reached, with info.port().
   std::string ip = "127.0.0.1";
 
+  // Where the executors' socket is, if it is served.
+  std::string domain_socket;
+
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
 
