@@ -1,0 +1,58 @@
+// Logs of updates: what has come and what of it was acknowledged, as UPDATE and ACK records. Those
+// of tasks (task.updates) and of operations (operation.updates) differ only in their records.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "proto/mesos/internal/messages.pb.h"
+
+namespace agent {
+
+// What the machinery must know of the records of a log.
+template <typename Record>
+struct UpdateRecordTraits;
+
+template <>
+struct UpdateRecordTraits<mesos::internal::StatusUpdateRecord> {
+  using Update = mesos::internal::StatusUpdate;
+  static const std::string& uuid(const Update& update) { return update.uuid(); }
+  static const std::string& acknowledged_uuid(const mesos::internal::StatusUpdateRecord& record) {
+    return record.uuid();
+  }
+  static void acknowledge(mesos::internal::StatusUpdateRecord& record, const std::string& uuid) {
+    record.set_uuid(uuid);
+  }
+  static bool is_terminal(const Update& update);
+};
+
+template <>
+struct UpdateRecordTraits<mesos::internal::UpdateOperationStatusRecord> {
+  using Update = mesos::internal::UpdateOperationStatusMessage;
+  static const std::string& uuid(const Update& update) { return update.status().uuid().value(); }
+  static const std::string& acknowledged_uuid(
+      const mesos::internal::UpdateOperationStatusRecord& record) {
+    return record.uuid().value();
+  }
+  static void acknowledge(mesos::internal::UpdateOperationStatusRecord& record,
+                          const std::string& uuid) {
+    record.mutable_uuid()->set_value(uuid);
+  }
+  static bool is_terminal(const Update& update);
+};
+
+// What a log says.
+template <typename Record>
+struct UpdateHistory {
+  std::vector<typename UpdateRecordTraits<Record>::Update> updates;
+  std::set<std::string> acknowledged;
+};
+
+// Reads a log of updates and cuts a torn record off its end. No file: an empty history. kInvalid
+// for a whole record that is none: the file is left as it is.
+template <typename Record>
+base::Result<UpdateHistory<Record>> read_update_log(const std::string& path);
+
+}  // namespace agent
