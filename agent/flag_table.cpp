@@ -262,7 +262,7 @@ Status above_zero(nanoseconds duration) {
 
 Status reregistration_time(nanoseconds duration) {
   if (duration <= std::chrono::seconds(15)) return {};
-  return fail(ErrorKind::kInvalid, "at most 15secs");
+  return fail(ErrorKind::kInvalid, "expected a duration of at most 15secs");
 }
 
 Status at_least_one(uint64_t number) {

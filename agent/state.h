@@ -49,8 +49,8 @@ struct Framework {
   bool terminating = false;  // nobody wants to hear of its tasks any more
   std::vector<mesos::v1::TaskInfo> pending_tasks;        // not yet given to an executor
   std::vector<mesos::v1::TaskGroupInfo> pending_groups;  // whose tasks are killed together
-  std::map<std::string, Executor> executors;       // by executor id
-  std::deque<Executor> completed_executors;        // the oldest first
+  std::map<std::string, Executor> executors;             // by executor id
+  std::deque<Executor> completed_executors;              // the oldest first
 };
 
 struct ResourceProvider {

@@ -1,5 +1,5 @@
-// What of frameworks that ask for it is written to disk, when. What cannot be written is logged, and
-// the agent goes on: only a restart would miss it. (Updates are different: see take().)
+// What of frameworks that ask for it is written to disk, when. What cannot be written is logged,
+// and the agent goes on: only a restart would miss it. (Updates are different: see take().)
 
 #include <glog/logging.h>
 

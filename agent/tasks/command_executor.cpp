@@ -19,7 +19,8 @@ namespace {
 constexpr double kExecutorCpus = 0.1;
 constexpr double kExecutorMegabytes = 32;
 
-// What a command executor needs, besides its task's grace, to see the end of its task and report it.
+// What a command executor needs, besides its task's grace, to see the end of its task and report
+// it.
 constexpr std::chrono::seconds kReportingTime{2};
 
 // Longer ones are cut in an executor's name.
@@ -84,12 +85,13 @@ ExecutorInfo make_command_executor(const Flags& flags, const mesos::v1::Framewor
   if (task.container().mesos().has_image()) {
     command.add_arguments(concat("--sandbox_directory=", flags.sandbox_directory));
     if (flags.switch_user) {
-      command.add_arguments(concat(
-          "--user=", task.command().has_user() ? task.command().user() : framework.user()));
+      command.add_arguments(
+          concat("--user=", task.command().has_user() ? task.command().user() : framework.user()));
     }
   }
   *command.mutable_uris() = task.command().uris();
-  if (task.command().has_environment()) *command.mutable_environment() = task.command().environment();
+  if (task.command().has_environment())
+    *command.mutable_environment() = task.command().environment();
   if (task.command().has_user()) command.set_user(task.command().user());
 
   const std::string role =

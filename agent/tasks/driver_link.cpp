@@ -29,8 +29,8 @@ void DriverLink::kill(const mesos::v1::FrameworkID& framework, const mesos::v1::
   post_(pid_, message);
 }
 
-void DriverLink::acknowledge(const mesos::v1::FrameworkID& framework,
-                             const mesos::v1::TaskID& task, const std::string& uuid) {
+void DriverLink::acknowledge(const mesos::v1::FrameworkID& framework, const mesos::v1::TaskID& task,
+                             const std::string& uuid) {
   mesos::internal::StatusUpdateAcknowledgementMessage message;
   *message.mutable_slave_id() = agent_;
   *message.mutable_framework_id() = framework;

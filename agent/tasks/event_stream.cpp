@@ -75,8 +75,7 @@ void HttpExecutorLink::acknowledge(const mesos::v1::FrameworkID& /*framework*/,
 }
 
 void HttpExecutorLink::message(const mesos::v1::FrameworkID& /*framework*/,
-                               const mesos::v1::ExecutorID& /*executor*/,
-                               const std::string& data) {
+                               const mesos::v1::ExecutorID& /*executor*/, const std::string& data) {
   Event event;
   event.set_type(Event::MESSAGE);
   event.mutable_message()->set_data(data);

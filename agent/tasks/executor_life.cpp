@@ -180,8 +180,8 @@ void Tasks::ended(const ExecutorKey& key, const Result<ContainerTermination>& te
     const auto add = [&message](const std::string& more) {
       if (!more.empty()) message += concat(message.empty() ? "" : "; ", more);
     };
-    Update prototype = make_update(*framework, {}, cause.state, cause.reason, {},
-                                   &executor->info.executor_id());
+    Update prototype =
+        make_update(*framework, {}, cause.state, cause.reason, {}, &executor->info.executor_id());
     auto& status = *prototype.mutable_status();
     if (!termination) {
       add(concat("Abnormal executor termination: ", termination.error().message));

@@ -95,8 +95,8 @@ void Tasks::remove_if_idle(Framework& framework) {
 void Tasks::update_framework(const mesos::internal::UpdateFrameworkMessage& message) {
   Framework* framework = find_framework(message.framework_id().value());
   if (framework == nullptr || framework->terminating) {
-    LOG(INFO) << "Ignoring an update of framework " << message.framework_id().value()
-              << ", which " << (framework == nullptr ? "has nothing here" : "is ending");
+    LOG(INFO) << "Ignoring an update of framework " << message.framework_id().value() << ", which "
+              << (framework == nullptr ? "has nothing here" : "is ending");
     return;
   }
   if (message.has_framework_info()) framework->info = message.framework_info();

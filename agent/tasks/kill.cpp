@@ -162,7 +162,8 @@ void Tasks::kill_all_for_drain() {
     if (framework.terminating) continue;
     std::vector<std::pair<TaskID, std::optional<KillPolicy>>> kills;
     const auto add = [&](const auto& tasks) {
-      for (const auto& task : tasks) kills.emplace_back(task.task_id(), policy_for(task.kill_policy()));
+      for (const auto& task : tasks)
+        kills.emplace_back(task.task_id(), policy_for(task.kill_policy()));
     };
     add(framework.pending_tasks);
     for (const auto& [executor_id, executor] : framework.executors) add(executor.launched_tasks);

@@ -4,6 +4,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "agent/tasks/command_executor.h"
 #include "agent/tasks/reservations.h"
@@ -46,7 +47,8 @@ std::optional<std::string> unenforceable_limit(const TaskInfo& task,
     return std::ranges::find(isolation, name) != isolation.end() ||
            std::ranges::find(isolation, "cgroups/all") != isolation.end();
   };
-  for (const auto& [resource, isolator] : {std::pair{"cpus", "cgroups/cpu"}, {"mem", "cgroups/mem"}}) {
+  for (const auto& [resource, isolator] :
+       {std::pair{"cpus", "cgroups/cpu"}, {"mem", "cgroups/mem"}}) {
     if (task.limits().contains(resource) && !isolates(isolator)) {
       return concat("Task '", task.task_id().value(), "' limits ", resource, ", but the isolator '",
                     isolator, "' is not in use");
@@ -241,7 +243,7 @@ std::optional<Tasks::Refusal> Tasks::check_launch(const Framework& framework,
     }
   }
   if (state_.drain_config) {
-    return Refusal{Status::REASON_SLAVE_DRAINING, "Agent is draining"};
+    return Refusal{Status::REASON_AGENT_DRAINING, "Agent is draining"};
   }
   if (auto refusal = check_resources(launch)) return refusal;
 
@@ -264,8 +266,10 @@ std::optional<Tasks::Refusal> Tasks::check_launch(const Framework& framework,
 
 std::optional<Tasks::Refusal> Tasks::check_resources(const Launch& launch) const {
   for (const auto& version : launch.versions) {
-    if (version.has_resource_provider_id() || version.uuid().value() != services_.resource_version) {
-      return Refusal{Status::REASON_INVALID_OFFERS, "Task's resources have changed since the offer"};
+    if (version.has_resource_provider_id() ||
+        version.uuid().value() != services_.resource_version) {
+      return Refusal{Status::REASON_INVALID_OFFERS,
+                     "Task's resources have changed since the offer"};
     }
   }
   std::vector<mesos::v1::Resource> wanted(launch.executor.resources().begin(),
@@ -326,9 +330,8 @@ Task<base::Status> Tasks::make_sandbox(const Framework& framework, const Executo
           TRY(owner, containerizer::find_user(*user));
         }
         TRY_VOID(containerizer::Sandbox::create(work_dir, path, owner));
-        return replace_latest(base::join_path(std::filesystem::path(path).parent_path().string(),
-                                              "latest"),
-                              path);
+        return replace_latest(
+            base::join_path(std::filesystem::path(path).parent_path().native(), "latest"), path);
       });
 }
 

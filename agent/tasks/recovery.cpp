@@ -126,8 +126,8 @@ void Tasks::recover_executor(Framework& framework, const RecoveredExecutor& reco
       executor.completed_tasks.push_back(std::move(known));
       continue;
     }
-    if (auto streamed = updates_.recover(framework_id, task_id, task.log, task.updates,
-                                         task.acknowledged);
+    if (auto streamed =
+            updates_.recover(framework_id, task_id, task.log, task.updates, task.acknowledged);
         !streamed) {
       LOG(ERROR) << streamed.error().message;
     }

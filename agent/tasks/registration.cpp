@@ -88,8 +88,9 @@ void Tasks::reregistered(const mesos::internal::SlaveReregisteredMessage& messag
 }
 
 void Tasks::answer_unknown(const Framework& framework, const mesos::v1::TaskID& task) {
-  Update update = make_update(framework, task, dropped_state(framework),
-                              Status::REASON_RECONCILIATION, "Reconciliation: task unknown to agent");
+  Update update =
+      make_update(framework, task, dropped_state(framework), Status::REASON_RECONCILIATION,
+                  "Reconciliation: task unknown to agent");
   update.mutable_status()->set_uuid(update.uuid());
   update.mutable_status()->set_source(Status::SOURCE_AGENT);
   if (auto added = updates_.add(update, std::nullopt); !added) LOG(ERROR) << added.error().message;

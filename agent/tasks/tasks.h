@@ -21,6 +21,7 @@
 #include "agent/tasks/executor_control.h"
 #include "agent/tasks/update_streams.h"
 #include "base/scope.h"
+#include "proto/ids.h"
 #include "proto/mesos/internal/messages.pb.h"
 
 namespace agent {
@@ -48,7 +49,8 @@ class Tasks {
   Tasks& operator=(const Tasks&) = delete;
   ~Tasks();
 
-  // --- From the master. What does not fit the present state is ignored, with a line in the log. ---
+  // --- From the master. What does not fit the present state is ignored, with a line in the log.
+  // ---
 
   void run_task(const mesos::internal::RunTaskMessage& message);
   void run_task_group(const mesos::internal::RunTaskGroupMessage& message);
@@ -171,8 +173,7 @@ class Tasks {
   // kill.cpp
   void kill(Framework& framework, const mesos::v1::TaskID& task,
             const std::optional<mesos::v1::KillPolicy>& policy);
-  bool kill_pending(Framework& framework, const std::string& task);
-  void kill_queued(Framework& framework, Executor& executor, const std::string& task);
+  void kill_queued(Framework& framework, Executor& executor, const mesos::v1::TaskID& task);
   static bool has_nothing_to_do(const Executor& executor);
   void kill_all_for_drain();
   void end_drain_if_done();

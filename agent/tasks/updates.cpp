@@ -7,6 +7,7 @@
 
 #include "agent/meta/update_log.h"
 #include "agent/tasks/tasks.h"
+#include "base/combine.h"
 #include "base/strings.h"
 #include "base/uuid.h"
 
@@ -113,9 +114,8 @@ void Tasks::update_from_driver(const std::string& from,
 void Tasks::take(Update update, bool from_executor, const std::string& sender) {
   auto& status = *update.mutable_status();
   Framework* framework = find_framework(update.framework_id().value());
-  const bool is_ours =
-      update.slave_id() == agent_.info.id() &&
-      (!status.has_agent_id() || status.agent_id() == agent_.info.id());
+  const bool is_ours = update.slave_id() == agent_.info.id() &&
+                       (!status.has_agent_id() || status.agent_id() == agent_.info.id());
   if (update.uuid().empty() || !is_ours || framework == nullptr || framework->terminating) {
     ++state_.counters.invalid_status_updates;
     LOG(WARNING) << "Ignoring " << TaskState_Name(status.state()) << " of task '"
@@ -178,8 +178,8 @@ void Tasks::complete_status(const Framework& framework, const Executor* executor
   status.set_source(from_executor ? Status::SOURCE_EXECUTOR : Status::SOURCE_AGENT);
   if (update->has_executor_id()) *status.mutable_executor_id() = update->executor_id();
   if (!status.has_agent_id()) *status.mutable_agent_id() = agent_.info.id();
-  if (state_.drain_config && (status.state() == mesos::v1::TASK_KILLING ||
-                              status.state() == mesos::v1::TASK_KILLED)) {
+  if (state_.drain_config &&
+      (status.state() == mesos::v1::TASK_KILLING || status.state() == mesos::v1::TASK_KILLED)) {
     status.set_reason(Status::REASON_AGENT_DRAINING);
     if (status.state() == mesos::v1::TASK_KILLED && state_.drain_config->mark_gone() &&
         is_partition_aware(framework)) {
@@ -191,8 +191,8 @@ void Tasks::complete_status(const Framework& framework, const Executor* executor
     return;
   }
   // The agent knows nothing of a container that has a task which it gives up.
-  if (!from_executor && (status.state() == mesos::v1::TASK_DROPPED ||
-                         status.state() == mesos::v1::TASK_LOST)) {
+  if (!from_executor &&
+      (status.state() == mesos::v1::TASK_DROPPED || status.state() == mesos::v1::TASK_LOST)) {
     return;
   }
   auto id = executor->container_id;
@@ -263,14 +263,14 @@ void Tasks::forward(const Update& head) {
   *message.mutable_update() = head;
   Update& update = *message.mutable_update();
   // The task's own state follows when the stream has the update.
-  const auto waiting = updates_.pending(head.framework_id().value(), head.status().task_id().value());
+  const auto waiting =
+      updates_.pending(head.framework_id().value(), head.status().task_id().value());
   update.set_latest_state(waiting.empty() ? head.status().state()
                                           : waiting.back().status().state());
   Framework* framework = find_framework(head.framework_id().value());
-  Executor* executor =
-      framework == nullptr
-          ? nullptr
-          : find_executor_of_task(*framework, head.status().task_id().value());
+  Executor* executor = framework == nullptr
+                           ? nullptr
+                           : find_executor_of_task(*framework, head.status().task_id().value());
   if (executor != nullptr) {
     for (auto* tasks : {&executor->launched_tasks, &executor->terminated_tasks}) {
       const auto task = find_task(*tasks, head.status().task_id());
