@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -77,9 +76,12 @@ struct RecoveredAgent {
   std::vector<RecoveredOperationStream> operation_streams;
 
   // Directories that hold nothing that is needed to go on, so they are to be garbage-collected:
-  // runs but the latest, what has ended, what was never complete. No directory is below another one
-  // of these, except that those of a completed run are listed as well as its executor's.
+  // runs but the latest, what has ended, what was never complete. None is below another.
   std::vector<std::string> garbage;
+
+  // The directories of agents with other ids (of all agents, if there is no `info`). They may be
+  // old, so their time of modification must be set to now before they are garbage-collected.
+  std::vector<std::string> other_agents;
 
   // Files with a process's pid of before the reboot; finish_recovery() deletes them.
   std::vector<std::string> stale_pid_files;

@@ -11,6 +11,11 @@
 
 namespace agent {
 
+// Whether nothing comes after such a state: not so for TASK_UNREACHABLE and TASK_UNKNOWN, nor for
+// OPERATION_UNREACHABLE, OPERATION_RECOVERING and OPERATION_UNKNOWN.
+bool is_terminal(mesos::v1::TaskState state);
+bool is_terminal(mesos::v1::OperationState state);
+
 // What the machinery must know of the records of a log.
 template <typename Record>
 struct UpdateRecordTraits;
@@ -25,7 +30,7 @@ struct UpdateRecordTraits<mesos::internal::StatusUpdateRecord> {
   static void acknowledge(mesos::internal::StatusUpdateRecord& record, const std::string& uuid) {
     record.set_uuid(uuid);
   }
-  static bool is_terminal(const Update& update);
+  static bool ends(const Update& update) { return is_terminal(update.status().state()); }
 };
 
 template <>
@@ -40,7 +45,7 @@ struct UpdateRecordTraits<mesos::internal::UpdateOperationStatusRecord> {
                           const std::string& uuid) {
     record.mutable_uuid()->set_value(uuid);
   }
-  static bool is_terminal(const Update& update);
+  static bool ends(const Update& update) { return is_terminal(update.status().state()); }
 };
 
 // What a log says.
