@@ -17,6 +17,8 @@
 
 namespace agent {
 
+class Tasks;
+
 struct Agent {
   Agent(Flags flags_, mesos::v1::AgentInfo info_, containerizer::Services services)
       : flags(std::move(flags_)),
@@ -47,6 +49,9 @@ struct Agent {
   std::optional<Authorizer> authorizer;  // none: everybody may do everything
 
   State state;
+
+  // What runs them; none in a standalone agent.
+  Tasks* tasks = nullptr;
 
   // Counted by the API.
   uint64_t container_launch_errors = 0;
