@@ -442,13 +442,13 @@ constexpr std::array kTable = {
     row<&Flags::http_authenticators, authenticator_names>(
         "http_authenticators", kNone,
         "How to ask: basic, jwt, or both; by default basic, and jwt if executors are asked."),
+    row<&Flags::http_command_executor>(
+        "http_command_executor", "false",
+        "Told to executors as MESOS_HTTP_COMMAND_EXECUTOR. This agent's always uses HTTP."),
     row<&Flags::http_credentials>(
         "http_credentials", kNone,
         "The file with the principals and secrets that basic authentication knows.",
         {.secret = true}),
-    row<&Flags::http_command_executor>(
-        "http_command_executor", "false",
-        "Told to executors as MESOS_HTTP_COMMAND_EXECUTOR. This agent's always uses HTTP."),
     row<&Flags::http_executor_domain_sockets>(
         "http_executor_domain_sockets", "false",
         "Serve the executor API on a unix socket too: see --domain_socket_location."),

@@ -131,7 +131,7 @@ Task<void> serve_events(Context& context, const Call& call, Encoding encoding) {
   Taker taker(stream);
   context.agent.tasks->subscribe(call, stream);
   http::Headers headers;
-  headers.add("Content-Type", name_of(encoding));
+  headers.set("Content-Type", name_of(encoding));
   auto sent = co_await context.writer.start_stream(200, std::move(headers));
   while (sent) {
     const auto event = co_await taker.next();
