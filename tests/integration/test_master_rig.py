@@ -16,9 +16,9 @@ import v0
 from libprocess import Link, RequestParser, post
 from libprocess_endpoint import Endpoint
 from rawhttp import Headers, ProtocolError
+from recorded_master import RECORDINGS
 from scripted_master import Received, ScriptedMaster, cram_md5
 from scripted_tasks import Ledger
-from test_scripted_master import RECORDINGS
 from wire import Message
 
 AGENT = "slave(1)@127.0.0.1:5051"

@@ -6,64 +6,16 @@ must have every field that the real master's message had. Needs neither root nor
 
 from __future__ import annotations
 
-import base64
-import json
-import re
 import time
 import unittest
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import v0
 from libprocess import Link, Request, post
 from libprocess_endpoint import Endpoint
 from rawhttp import TIMEOUT
+from recorded_master import Cause, Expected, Line, compare, load, master_id
 from scripted_master import ScriptedMaster, cram_md5
-from wire import Message
-
-RECORDINGS = Path(__file__).resolve().parents[1] / "data" / "recordings" / "master"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One recorded message."""
-
-    time: float
-    src: Any
-    dst: Any
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    @property
-    def process(self) -> str:
-        return self.path[1:].partition("/")[0]
-
-    @property
-    def sender(self) -> str:
-        return self.headers["Libprocess-From"]
-
-    @property
-    def message(self) -> Message:
-        return v0.decode(self.name, self.body)
-
-
-def load(scenario: str) -> list[Line]:
-    """The messages between agent and master."""
-    lines = []
-    for text in (RECORDINGS / f"{scenario}.jsonl").read_text().splitlines():
-        entry = json.loads(text)
-        line = Line(entry["time"], entry["src"], entry["dst"], entry["start"].split()[1],
-                    entry["headers"], base64.b64decode(entry.get("body_base64", "")))
-        if line.dst == "master" or not line.headers.get("Libprocess-From", "executor").startswith(
-                "executor"):
-            lines.append(line)
-    return lines
 
 
 class RecordedAgent:
@@ -94,17 +46,20 @@ class RecordedAgent:
         self.link = None
 
     def send(self, line: Line) -> None:
-        """The recorded bytes with our port; both are of five digits, so lengths stay."""
+        """The recorded bytes with our port; as text both are of five digits, so lengths stay."""
         if self.link is None:
             self.link = Link(self.master.address)
         port = line.sender.rpartition(":")[2].encode()
         body = line.body.replace(b"@127.0.0.1:" + port, b"@127.0.0.1:%d" % self.port)
-        if line.name.endswith("AuthenticationStepMessage"):
+        if "slave" in line.message:
+            body = v0.encode(line.full_name, {
+                **line.message, "slave": {**line.message["slave"], "port": self.port}})
+        if line.name == "AuthenticationStepMessage":
             principal = line.message["data"].partition(b" ")[0]
             proof = cram_md5(b"secret", self.challenge)
-            body = v0.encode(line.name, {"data": principal + b" " + proof})
+            body = v0.encode(line.full_name, {"data": principal + b" " + proof})
         sender = line.sender.rpartition(":")[0] + f":{self.port}"
-        assert self.link.send(post(sender, self.master.upid(line.process), line.name, body))
+        assert self.link.send(post(sender, self.master.upid(line.process), line.full_name, body))
 
     @property
     def port(self) -> int:
@@ -116,30 +71,23 @@ class Replayed(unittest.TestCase):
 
     maxDiff = 8000
 
-    # What a test does for a real master's messages that no message of the agent causes.
-    CAUSED_BY_SCHEDULERS = frozenset({
-        "RunTaskMessage", "RunTaskGroupMessage", "KillTaskMessage", "ShutdownFrameworkMessage",
-        "DrainSlaveMessage", "ApplyOperationMessage"})
-
     def replay(self, scenario: str, restarts: bool = False, **kwargs: Any) -> ScriptedMaster:
         lines = load(scenario)
-        ours = re.search(rb"([0-9a-f-]{36})-S0", b"".join(line.body for line in lines))
-        assert ours is not None
-        master = ScriptedMaster(ours[1].decode(), **kwargs).start()
+        master = ScriptedMaster(master_id(lines), **kwargs).start()
         self.addCleanup(master.stop)
         acknowledged = [line.message["uuid"] for line in lines
-                        if line.name.endswith("StatusUpdateAcknowledgementMessage")]
+                        if line.name == "StatusUpdateAcknowledgementMessage"]
         master.acknowledging = lambda update: (
             update.arrivals <= acknowledged.count(update.uuid))
         master.pinging = False
         agent = RecordedAgent(master)
         self.addCleanup(agent.stop)
-        self.frameworks: dict[str, Any] = {}
-        self.tasks: dict[str, Any] = {}
+        cause = Cause(master)
+        self.tasks = cause.tasks
         expected: list[Line] = []
         source: Any = None
         for line in lines:
-            if line.dst == "master":
+            if line.from_agent:
                 self.settle(agent, expected)
                 if source not in (None, line.src):
                     agent.break_link()  # another connection, for a reason
@@ -150,46 +98,18 @@ class Replayed(unittest.TestCase):
                 agent.send(line)
                 master.wait_for(lambda count=count: len(master.received) >= count, line.name)
             else:
-                if v0.short_name(line.name) in self.CAUSED_BY_SCHEDULERS:
-                    self.cause(master, line)
-                elif line.name.endswith("PingSlaveMessage"):
+                if line.name in Cause.NAMES:
+                    cause.send(line)
+                elif line.name == "PingSlaveMessage":
                     master.ping()
                 expected.append(line)
         self.settle(agent, expected)
         self.assertEqual([], agent.requests, "more than a real master has sent")
+        compare(self, scenario, master, [master_id(lines)], agent.port, [Expected(
+            r"AuthenticationStep|agent\[2\].message.data", "another challenge",
+            lambda recorded, ours: recorded[:7] == ours[:7] == b"agentp ")]
+                if "authenticated" in scenario else [])
         return master
-
-    def cause(self, master: ScriptedMaster, line: Line) -> None:
-        message = line.message
-        name = v0.short_name(line.name)
-        if name in ("RunTaskMessage", "RunTaskGroupMessage"):
-            info = message["framework"]
-            identity = info["id"]["value"]
-            if identity not in self.frameworks:
-                made = master.subscribe(
-                    checkpoint=info["checkpoint"], role=info["role"],
-                    capabilities=tuple(c["type"] for c in info["capabilities"]),
-                    name=info["name"])
-                self.assertEqual(identity, made.id)
-                self.frameworks[identity] = made
-            framework = self.frameworks[identity]
-            if name == "RunTaskMessage":
-                task = master.run_task(framework, message["task"])
-                self.tasks[task.task_id] = task
-            else:
-                for task in master.run_task_group(framework, message["executor"],
-                                                  message["task_group"]["tasks"]):
-                    self.tasks[task.task_id] = task
-        elif name == "KillTaskMessage":
-            master.kill_task(self.tasks[message["task_id"]["value"]])
-        elif name == "ShutdownFrameworkMessage":
-            master.shutdown_framework(self.frameworks[message["framework_id"]["value"]])
-        elif name == "DrainSlaveMessage":
-            config = message["config"]
-            master.drain(config["max_grace_period"]["nanoseconds"] / 1e9, config["mark_gone"])
-        else:
-            master.apply_operation(message["operation_info"],
-                                   operation_uuid=message["operation_uuid"]["value"])
 
     def settle(self, agent: RecordedAgent, expected: list[Line]) -> None:
         """Wait until the agent has got these messages of the recording, in any order; real
@@ -201,7 +121,7 @@ class Replayed(unittest.TestCase):
             return (name, process, sender.partition("@")[0], message)
 
         for line in expected:
-            wanted = shown(line.process, line.name, line.sender, line.body)
+            wanted = shown(line.process, line.full_name, line.sender, line.body)
             deadline = time.monotonic() + TIMEOUT
             while True:
                 found = [shown(r.target, r.name, r.sender or "", r.body) for r in agent.requests]
@@ -278,6 +198,36 @@ class Replayed(unittest.TestCase):
     def test_task_group(self) -> None:
         self.states("task-group", ["STARTING", "RUNNING", "FINISHED"],
                     ["STARTING", "RUNNING", "RUNNING"])  # the last with a healthy flag
+
+    def test_a_difference_is_found(self) -> None:
+        """In any field, in the order of updates, in their number."""
+        master = self.states("kill-task", ["STARTING", "RUNNING", "KILLING", "KILLED"])
+        updates = master.all_of("StatusUpdateMessage")
+        port = int(updates[0].sender.rpartition(":")[2])
+
+        def fails_for(text: str) -> None:
+            with self.assertRaisesRegex(AssertionError, text):
+                compare(self, "kill-task", master, [master.id], port, [])
+
+        status = updates[3].message["update"]["status"]
+        message = status.pop("message")
+        fails_for(r"updates of long\[3\]:TASK_KILLED.message.update.status.message\n"
+                  r" *recorded 'Command terminated.*\n *ours *None")
+        status["message"] = message
+        status["container_status"]["container_id"]["value"] = master.id
+        fails_for("container_id")
+        status["container_status"]["container_id"]["value"] = (
+            updates[2].message["update"]["status"]["container_status"]["container_id"]["value"])
+        compare(self, "kill-task", master, [master.id], port, [])
+        updates[2].headers.items.append(("X", "y"))
+        fails_for(r"TASK_KILLING.headers.X")
+        updates[2].headers.items.pop()
+        master.received.remove(updates[1])
+        fails_for("other messages than recorded")
+        with self.assertRaisesRegex(AssertionError, "not there"):
+            master.received.insert(updates[1].index, updates[1])
+            compare(self, "kill-task", master, [master.id], port, [
+                Expected("latest_state", "none", lambda recorded, ours: True)])
 
 
 if __name__ == "__main__":
