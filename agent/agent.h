@@ -13,6 +13,8 @@
 #include "agent/state.h"
 #include "containerizer/containerizer.h"
 #include "http/body.h"
+#include "libprocess/receiver.h"
+#include "libprocess/sender.h"
 #include "proto/mesos/v1/mesos.pb.h"
 
 namespace agent {
@@ -62,6 +64,11 @@ struct Agent {
 
   // How long recovery took.
   std::chrono::nanoseconds recovery_time{0};
+
+  // Messages from and to masters, driver executors and driver schedulers. A standalone agent has no
+  // process that could get any.
+  libprocess::Receiver receiver;
+  libprocess::Sender sender;
 
   LoggingLevel logging_level;
   std::optional<ResourceProviderConfigs> resource_provider_configs;

@@ -39,6 +39,7 @@ std::string name_of(const std::string& ip) {
 }  // namespace
 
 std::string advertised_ip(const Flags& flags) {
+  if (flags.advertise_ip) return *flags.advertise_ip;
   std::string ip = flags.ip.value_or("0.0.0.0");
   if (ip != "0.0.0.0" && ip != "::") return ip;
   char host[256] = {};
@@ -56,7 +57,7 @@ base::Result<mesos::v1::AgentInfo> make_agent_info(
   std::string hostname = flags.hostname.value_or("");
   if (hostname.empty() && flags.hostname_lookup) hostname = name_of(ip);
   info.set_hostname(hostname.empty() ? ip : hostname);
-  info.set_port(flags.port);
+  info.set_port(flags.advertise_port.value_or(flags.port));
   info.mutable_resources()->Add(resources.begin(), resources.end());
   TRY(const auto attributes, parse_attributes(flags.attributes.value_or("")));
   info.mutable_attributes()->Add(attributes.begin(), attributes.end());

@@ -10,9 +10,9 @@
 
 namespace agent {
 
-// The address under which others reach the agent. It is --ip if that is one address. An agent that
-// listens on all of them takes the one that its host's name stands for, else 127.0.0.1. Asks the
-// resolver, so it blocks.
+// The address under which others reach the agent: --advertise_ip, or --ip if that is one address.
+// An agent that listens on all of them takes the one that its host's name stands for, else
+// 127.0.0.1. Asks the resolver, so it blocks.
 std::string advertised_ip(const Flags& flags);
 
 // AgentInfo by the flags, with these resources and without an id, which a master gives. The host's

@@ -1,14 +1,10 @@
 #include "agent/authentication.h"
 
-#include <fcntl.h>
 #include <glog/logging.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 
-#include "base/fd.h"
-#include "base/files.h"
+#include "agent/secret_file.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -19,23 +15,6 @@ using base::fail;
 using base::Result;
 
 namespace {
-
-Result<std::string> read_secret_file(std::string_view flag, const std::string& path) {
-  struct stat info{};
-  if (stat(path.c_str(), &info) < 0) {
-    return base::fail_errno(concat("--", flag, ": '", path, "' cannot be read"));
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return fail(ErrorKind::kInvalid, concat("--", flag, ": '", path, "' is not a file"));
-  }
-  if ((info.st_mode & S_IRWXO) != 0) {
-    LOG(WARNING) << "--" << flag << ": the permissions of '" << path
-                 << "' are too open: everybody on this host can get at the secrets in it";
-  }
-  auto content = base::read_file(path);
-  if (!content) return fail(std::move(content).error().with_context(concat("--", flag)));
-  return content;
-}
 
 Result<std::shared_ptr<const http::Authenticator>> load_basic(const SecretFile& file) {
   TRY(const std::string text, read_secret_file("http_credentials", file.path));

@@ -15,6 +15,7 @@
 #include <limits>
 #include <utility>
 
+#include "agent/master/master_address.h"
 #include "agent/role.h"
 #include "base/duration.h"
 #include "base/strings.h"
@@ -214,6 +215,21 @@ struct TextOf<SecretFile> {
   static std::string print(const SecretFile& file) { return file.path; }
 };
 
+template <>
+struct TextOf<MasterFlag> {
+  static constexpr FlagKind kKind = FlagKind::kPath;
+  static Result<MasterFlag> read(std::string_view text) {
+    constexpr std::string_view kFile = "file://";
+    if (!text.starts_with(kFile)) {
+      TRY_VOID(parse_master_address(text));
+    } else if (!text.substr(kFile.size()).starts_with('/')) {
+      return fail(ErrorKind::kInvalid, "expected an absolute path after file://");
+    }
+    return MasterFlag{std::string(text)};
+  }
+  static std::string print(const MasterFlag& master) { return master.text; }
+};
+
 template <typename T>
 struct TextOf<std::optional<T>> {
   static constexpr FlagKind kKind = TextOf<T>::kKind;
@@ -294,10 +310,21 @@ Status launcher_name(const std::string& text) { return one_of(text, {"linux", "p
 Status severity(const std::string& text) { return one_of(text, {"INFO", "WARNING", "ERROR"}); }
 Status recovery_mode(const std::string& text) { return one_of(text, {"reconnect", "cleanup"}); }
 
-Status refuse_master(Flags&, std::string_view) {
-  return fail(ErrorKind::kInvalid,
-              "this version of the agent is standalone only and joins no master: start it without "
-              "the flag");
+Status ipv4_address(const std::string& text) {
+  in_addr address;
+  if (::inet_pton(AF_INET, text.c_str(), &address) == 1) return {};
+  return fail(ErrorKind::kInvalid, "expected a numeric IPv4 address, such as 10.0.0.7");
+}
+
+Status port_to_reach(uint16_t port) {
+  if (port > 0) return {};
+  return fail(ErrorKind::kInvalid, "expected a port from 1 to 65535");
+}
+
+// Masters take an agent for lost after 75 s by default.
+Status registration_backoff(nanoseconds duration) {
+  if (duration <= std::chrono::minutes(1)) return above_zero(duration);
+  return fail(ErrorKind::kInvalid, "expected one minute at most");
 }
 
 // --- Defaults that depend on the host. ---
@@ -328,8 +355,6 @@ std::optional<std::string> get(const Flags& flags) {
   return TextOf<MemberType<Member>>::print(flags.*Member);
 }
 
-std::optional<std::string> no_value(const Flags&) { return std::nullopt; }
-
 struct More {
   std::string (*computed)() = nullptr;
   bool required = false;
@@ -357,6 +382,12 @@ constexpr auto kNone = std::nullopt;
 constexpr std::array kTable = {
     row<&Flags::acls>("acls", kNone,
                       "Who may do what, as JSON. Without it, everybody may do everything."),
+    row<&Flags::advertise_ip, ipv4_address>(
+        "advertise_ip", kNone,
+        "The IPv4 address that masters and others are told to reach the agent at, if it is another "
+        "than the one it listens on."),
+    row<&Flags::advertise_port, port_to_reach>("advertise_port", kNone,
+                                               "The port that they are told, likewise."),
     row<&Flags::attributes>(  //
         "attributes", kNone, "The agent's attributes: name:value;name:value."),
     row<&Flags::authenticate_http_executors>(
@@ -366,6 +397,14 @@ constexpr std::array kTable = {
                                             "Ask who wants to read the endpoints beside /api/v1."),
     row<&Flags::authenticate_http_readwrite>("authenticate_http_readwrite", "false",
                                              "Ask who calls /api/v1, or toggles logging."),
+    row<&Flags::authentication_backoff_factor, above_zero>(
+        "authentication_backoff_factor", "1secs",
+        "By twice this a first try to authenticate with a master may take longer than "
+        "--authentication_timeout_min; by twice as much with each further try."),
+    row<&Flags::authentication_timeout_max, above_zero>("authentication_timeout_max", "1mins",
+                                                        "How long a try may take at most."),
+    row<&Flags::authentication_timeout_min, above_zero>("authentication_timeout_min", "5secs",
+                                                        "How long a try may take at least."),
     row<&Flags::authorizer, authorizer_name>("authorizer", "local",
                                              "What decides by --acls; there is only local."),
     row<&Flags::cgroups_cpu_enable_pids_and_tids_count>(
@@ -383,6 +422,10 @@ constexpr std::array kTable = {
         "cgroups_root", "mesos", "The cgroup below which all containers' cgroups are made."),
     row<&Flags::containerizers>(  //
         "containerizers", "mesos", "The containerizers to use, in order."),
+    row<&Flags::credential>("credential", kNone,
+                            "The file with the credential to authenticate with at the master, as "
+                            "JSON: {\"principal\":\"...\",\"secret\":\"...\"}.",
+                            {.secret = true}),
     row<&Flags::default_role, [](const std::string& role) { return check_role(role); }>(
         "default_role", "*", "The role of resources that name none."),
     row<&Flags::disallow_sharing_agent_pid_namespace>(
@@ -479,12 +522,10 @@ constexpr std::array kTable = {
         "logbufsecs", "0", "For how many seconds log messages may be buffered."),
     row<&Flags::logging_level, severity>("logging_level", "INFO",
                                          "The least severity to log: INFO, WARNING or ERROR."),
-    FlagSpec{.name = "master",
-             .kind = FlagKind::kPath,
-             .initial = kNone,
-             .help = "The master to join; refused: this version is standalone only.",
-             .set = refuse_master,
-             .get = no_value},
+    row<&Flags::master>(
+        "master", kNone,
+        "The master to join: host:port, master@host:port, or file:///path of a file "
+        "with one of these. Without it the agent is standalone."),
     row<&Flags::max_connections, at_least_one>("max_connections", "8192",
                                                "How many connections there may be; the next takes "
                                                "the place of one that is idle, or waits. "
@@ -501,6 +542,10 @@ constexpr std::array kTable = {
     row<&Flags::recovery_timeout>(
         "recovery_timeout", "15mins",
         "How long executors wait for an agent that is gone, if their framework checkpoints."),
+    row<&Flags::registration_backoff_factor, registration_backoff>(
+        "registration_backoff_factor", "1secs",
+        "How long the agent waits at most before it registers with a master; twice as long between "
+        "its tries, doubling up to one minute."),
     row<&Flags::resource_provider_config_dir, not_empty>(
         "resource_provider_config_dir", kNone,
         "Where the configurations of local resource providers are kept, a JSON file each."),

@@ -36,14 +36,24 @@ struct SecretFile {
   std::string path;
 };
 
+// --master, as it was given. What it says is looked at when the agent starts.
+struct MasterFlag {
+  std::string text;
+};
+
 // One member for each row of the table; meanings and defaults are there. A flag without a default
 // that was not given is std::nullopt.
 struct Flags {
   std::optional<Acls> acls;
+  std::optional<std::string> advertise_ip;
+  std::optional<uint16_t> advertise_port;
   std::optional<std::string> attributes;
   bool authenticate_http_executors = false;
   bool authenticate_http_readonly = false;
   bool authenticate_http_readwrite = false;
+  std::chrono::nanoseconds authentication_backoff_factor{};
+  std::chrono::nanoseconds authentication_timeout_max{};
+  std::chrono::nanoseconds authentication_timeout_min{};
   std::string authorizer;
   bool cgroups_cpu_enable_pids_and_tids_count = false;
   std::chrono::nanoseconds cgroups_destroy_timeout{};
@@ -52,6 +62,7 @@ struct Flags {
   bool cgroups_limit_swap = false;
   std::string cgroups_root;
   std::vector<std::string> containerizers;
+  std::optional<SecretFile> credential;
   std::string default_role;
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::string> domain_socket_location;
@@ -88,12 +99,14 @@ struct Flags {
   std::optional<std::string> log_dir;
   uint32_t logbufsecs = 0;
   std::string logging_level;
+  std::optional<MasterFlag> master;
   uint64_t max_connections = 0;
   base::Bytes max_request_size;
   uint16_t port = 0;
   bool quiet = false;
   std::string recover;
   std::chrono::nanoseconds recovery_timeout{};
+  std::chrono::nanoseconds registration_backoff_factor{};
   std::optional<std::string> resource_provider_config_dir;
   std::optional<std::string> resources;  // as given: parse_resources() (agent/resources.h) reads it
   std::string runtime_dir;

@@ -169,6 +169,10 @@ base::Task<base::Status> ResponseWriter::relay(ClientResponse& source) {
   co_return co_await finish();
 }
 
+void ResponseWriter::keep_connection() {
+  if (!connection_.kept_) connection_.kept_ = connection_.waiting_.keep_one();
+}
+
 base::Task<void> ResponseWriter::client_gone() {
   base::FdWatch& watch = connection_.stream_.watch();
   co_await watch.peer_closed();

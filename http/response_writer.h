@@ -64,6 +64,12 @@ class ResponseWriter {
   // kClosed or kInvalid, and the client gets no last chunk either.
   base::Task<base::Status> relay(ClientResponse& source);
 
+  // Has the client's connection kept however long it is silent, also when there are as many as
+  // there may be (Limits::connections): for clients that take its end for the end of more than
+  // that. An answer that cannot be delivered does not end it either, as long as more requests have
+  // arrived.
+  void keep_connection();
+
   // Waits until the client has gone. Once the request's body was received the server cancels the
   // handler then, so this is for handlers that are blocked on something else in the middle of a
   // body.
@@ -101,6 +107,8 @@ class ResponseWriter {
 
   // Whether another response can follow on the connection.
   bool intact() const { return complete() && !writing_ && !close_; }
+  // Whether a whole response was given, which the client does not take.
+  bool undelivered() const { return complete() && writing_ && !close_; }
 
   void probe();
 

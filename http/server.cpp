@@ -37,7 +37,8 @@ base::Task<void> wait_readable(base::FdWatch& watch) { co_await watch.readable()
 
 }  // namespace
 
-Server::Server(Handler handler, Limits limits) : handler_(std::move(handler)), limits_(limits) {}
+Server::Server(Handler handler, Limits limits)
+    : handler_(std::move(handler)), limits_(limits), waiting_(limits.connections / 2) {}
 
 base::Task<base::Status> Server::serve(base::Fd listen_fd, const Greeting* greeting) {
   fcntl(listen_fd.get(), F_SETFL, fcntl(listen_fd.get(), F_GETFL) | O_NONBLOCK);

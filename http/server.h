@@ -46,6 +46,7 @@ struct Limits {
 
   // Who comes when there are so many takes the place of the client that has been waited for longest
   // (WaitingClients). If all are being served, it waits in the listen queue until one has been.
+  // At most half of them are kept (ResponseWriter::keep_connection).
   size_t connections = 8192;
 
   // What is read and dropped after a response that was sent before the request had arrived, so

@@ -133,7 +133,9 @@ base::Task<bool> ServerConnection::serve_request() {
     const auto& broken = inflated && inflated->error() ? inflated->error() : reader_.error();
     co_await writer.send(broken ? error_response(400, broken->message) : error_response(500));
   }
-  co_return writer.intact() && reader_.complete();
+  // Who is kept may have closed without reading answers; what it had sent before is served still.
+  const bool delivered = writer.intact() || (kept_ && writer.undelivered());
+  co_return delivered&& reader_.complete();
 }
 
 base::Task<void> ServerConnection::abandoned(ResponseWriter& writer) {

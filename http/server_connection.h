@@ -21,6 +21,9 @@ class ServerConnection {
   // All but the descriptor must outlive this.
   ServerConnection(base::Fd fd, const Handler& handler, const Limits& limits,
                    WaitingClients& waiting);
+  ~ServerConnection() {
+    if (kept_) waiting_.give_kept_back();
+  }
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
@@ -48,7 +51,7 @@ class ServerConnection {
   class Waiting {
    public:
     explicit Waiting(ServerConnection& connection) : place_(connection.stream_.fd()) {
-      connection.waiting_.add(place_);
+      if (!connection.kept_) connection.waiting_.add(place_);
     }
 
    private:
@@ -85,6 +88,7 @@ class ServerConnection {
   base::Stream stream_;
   MessageReader reader_;
   base::Event body_received_;
+  bool kept_ = false;               // never gives way
   bool request_under_way_ = false;  // beside what the reader knows of it
   bool expects_continue_ = false;   // the client waits for "100 Continue" to send its body
   std::string_view interim_;        // what is left to send of it

@@ -57,6 +57,8 @@ Task<void> handle_executor_request(Context context) {
 
 http::Handler make_handler(agent::Agent& agent) {
   return [&agent](http::Request& request, http::ResponseWriter& writer) {
+    // Messages share the port, and may have paths that are also a call's.
+    if (libprocess::is_message(request)) return agent.receiver.handle(request, writer);
     return handle_request({.agent = agent, .request = request, .writer = writer});
   };
 }

@@ -33,6 +33,7 @@
 #include "isolators/registry.h"
 #include "operator_api/routes.h"
 #include "programs/agent_listeners.h"
+#include "programs/agent_membership.h"
 
 namespace {
 
@@ -41,6 +42,7 @@ using base::Result;
 using base::Status;
 using base::Task;
 using programs::Listeners;
+using programs::Membership;
 
 // For the runtime directory's lock, while a killed agent's last traces go.
 constexpr std::chrono::seconds kLockPatience{5};
@@ -211,7 +213,11 @@ Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
 Status serve(agent::Agent& agent, base::EventLoop& loop) {
   TRY(auto listeners, Listeners::open(agent.flags));
-  agent.info.set_port(listeners->port());
+  agent.info.set_port(agent.flags.advertise_port.value_or(listeners->port()));
+  std::unique_ptr<Membership> membership;  // none: standalone
+  if (agent.flags.master) {
+    TRY(membership, Membership::make(agent, loop));
+  }
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
@@ -226,6 +232,7 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
     return {};
   }
   listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
+  if (membership) membership->start();
 
   const auto stop = [](evutil_socket_t, short, void* self) {
     static_cast<base::EventLoop*>(self)->stop();
@@ -237,6 +244,7 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   loop.run();
   event_free(on_terminate);
   event_free(on_interrupt);
+  if (membership) TRY_VOID(membership->end());
   LOG(INFO) << "Stopping; containers go on";
   return {};
 }

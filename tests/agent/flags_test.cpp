@@ -183,8 +183,17 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
       {"--executor_environment_variables={\"a\":[\"b\"]}", "expected a JSON object of strings"},
       {"--executor_environment_variables={} {}", "expected a JSON object of strings: "},
       {"--executor_environment_variables=", "=: expected a JSON object of strings: "},
-      {"--master=10.0.0.1:5050", "--master=10.0.0.1:5050: this version of the agent is standalone"},
-      {"--master=file:///no/such/file", "--master=file:///no/such/file: this version of the agent"},
+      {"--master=", "--master=: expected host:port, master@host:port or file:///path"},
+      {"--master=10.0.0.1", "--master=10.0.0.1: expected host:port, master@host:port or file:///p"},
+      {"--master=10.0.0.1:0", "--master=10.0.0.1:0: expected host:port, master@host:port or file:"},
+      {"--master=file://here", "--master=file://here: expected an absolute path after file://"},
+      {"--master=zk://a:2181/mesos", "--master=zk://a:2181/mesos: this build has no ZooKeeper cli"},
+      {"--advertise_ip=host", "--advertise_ip=host: expected a numeric IPv4 address, such as 10.0."},
+      {"--advertise_ip=::1", "--advertise_ip=::1: expected a numeric IPv4 address, such as 10.0.0"},
+      {"--advertise_port=0", "--advertise_port=0: expected a port from 1 to 65535"},
+      {"--credential={}", "--credential=(hidden): expected the absolute path of a file, not"},
+      {"--registration_backoff_factor=61secs", "=61secs: expected one minute at most"},
+      {"--registration_backoff_factor=0ns", "=0ns: expected a duration above zero"},
   };
   for (const auto& [word, expected] : cases) {
     EXPECT_THAT(refusal(load({word})), HasSubstr(expected));
@@ -192,7 +201,7 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
   EXPECT_THAT(refusal(load({}, {"MESOS_PORT=abc"})),
               HasSubstr("MESOS_PORT=abc: expected an integer from 0 to 65535"));
   EXPECT_THAT(refusal(load({}, {"MESOS_MASTER=zk://a/b"})),
-              HasSubstr("MESOS_MASTER=zk://a/b: this version of the agent is standalone only"));
+              HasSubstr("MESOS_MASTER=zk://a/b: this build has no ZooKeeper client: name the master "));
 }
 
 TEST(Flags, follow_the_rules_of_the_command_line) {

@@ -27,6 +27,9 @@ Files:
     attach.py       clients of the streaming calls
     sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
+    v0.py, libprocess.py, libprocess_endpoint.py    messages between agents, masters and executors
+    scripted_master.py, scripted_scheduler.py, scripted_tasks.py    a master that tests direct, its
+                    frameworks, and the rules that status updates must keep
     attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
     principals.py   credentials, tokens and access control lists, and agents that ask for them

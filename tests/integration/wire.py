@@ -277,7 +277,7 @@ def _scalar(kind: str, raw: int) -> Any:
     return raw
 
 
-def _fields(data: bytes) -> list[tuple[int, int, Any]]:
+def split_fields(data: bytes) -> list[tuple[int, int, Any]]:
     """(number, wire type, varint | bytes) of every field in order."""
     out: list[tuple[int, int, Any]] = []
     at = 0
@@ -306,13 +306,13 @@ def _fields(data: bytes) -> list[tuple[int, int, Any]]:
 def decode(message: str, data: bytes) -> Message:
     """Wire bytes as a dict; fields this schema does not name are skipped."""
     out: Message = {}
-    for number, wire, raw in _fields(data):
+    for number, wire, raw in split_fields(data):
         field = _BY_NUMBER[message].get(number)
         if field is None:
             continue
         value: Any
         if field.is_map:
-            entry = {n: r for n, _, r in _fields(raw)}
+            entry = {n: r for n, _, r in split_fields(raw)}
             key = entry.get(1, b"").decode()
             out.setdefault(field.name, {})[key] = decode(field.kind, entry.get(2, b""))
             continue

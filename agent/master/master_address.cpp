@@ -1,0 +1,39 @@
+#include "agent/master/master_address.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace agent {
+
+using base::ErrorKind;
+using base::fail;
+
+base::Result<MasterAddress> parse_master_address(std::string_view text) {
+  if (text.starts_with("zk://")) {
+    return fail(ErrorKind::kUnsupported,
+                "this build has no ZooKeeper client: name the master as host:port");
+  }
+  const auto malformed =
+      fail(ErrorKind::kInvalid, "expected host:port, master@host:port or file:///path");
+  MasterAddress address;
+  if (const size_t at = text.find('@'); at != std::string_view::npos) {
+    address.process = text.substr(0, at);
+    text.remove_prefix(at + 1);
+  }
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return malformed;
+  address.host = text.substr(0, colon);
+  const auto port = base::parse_number<uint16_t>(text.substr(colon + 1));
+  const auto is_plain = [](std::string_view word) {
+    return !word.empty() &&
+           std::ranges::all_of(word, [](char c) { return c > ' ' && c < '\x7F' && c != '/'; });
+  };
+  if (!port || *port == 0 || !is_plain(address.host) || !is_plain(address.process)) {
+    return malformed;
+  }
+  address.port = *port;
+  return address;
+}
+
+}  // namespace agent

@@ -1,0 +1,144 @@
+#include "agent/messages.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/strings.h"
+#include "proto/mesos/internal/messages.pb.h"
+
+namespace agent {
+
+using base::concat;
+using libprocess::Message;
+using libprocess::Upid;
+namespace internal = mesos::internal;
+
+namespace {
+
+// --- Handlers ---
+
+void registered(MessageContext& context, const Upid&, const internal::SlaveRegisteredMessage& m) {
+  context.link.on_registered(m);
+}
+void reregistered(MessageContext& context, const Upid&,
+                  const internal::SlaveReregisteredMessage& m) {
+  context.link.on_reregistered(m);
+}
+void ping(MessageContext& context, const Upid& from, const internal::PingSlaveMessage& m) {
+  context.link.on_ping(from, m);
+}
+void shutdown(MessageContext& context, const Upid&, const internal::ShutdownMessage& m) {
+  context.link.on_shutdown(m);
+}
+
+// For what this agent does not do: says so. Who sent it learns by the lack of an answer, as for all
+// messages that are lost.
+template <typename T>
+void refuse(MessageContext&, const Upid& from, const T& message) {
+  LOG(ERROR) << "A " << message.GetDescriptor()->full_name() << " from " << from.to_string()
+             << " is refused: this agent does not do yet what it asks for";
+}
+
+// --- The table ---
+
+template <typename T, void (*Handle)(MessageContext&, const Upid&, const T&)>
+bool decode(MessageContext& context, const Message& message) {
+  T decoded;
+  if (!decoded.ParseFromString(message.body)) return false;
+  Handle(context, message.from, decoded);
+  return true;
+}
+
+bool pass_to_authenticatee(MessageContext& context, const Message& message) {
+  context.link.on_authentication(message);
+  return true;
+}
+
+constexpr LinkStates kRecovering = in(LinkState::kRecovering);
+constexpr LinkStates kDisconnected = in(LinkState::kDisconnected);
+constexpr LinkStates kRunning = in(LinkState::kRunning);
+constexpr LinkStates kTerminating = in(LinkState::kTerminating);
+constexpr LinkStates kRecovered = kDisconnected | kRunning | kTerminating;
+constexpr LinkStates kAlways = kRecovering | kRecovered;
+
+#define MESSAGE(type) "mesos.internal." #type
+
+// Decoded as `type` and given to `handler`.
+#define ROW(type, senders, states, handler) \
+  MessageSpec { MESSAGE(type), senders, states, decode<internal::type, handler> }
+
+using enum Senders;
+
+constexpr std::array kTable = {
+    ROW(AcknowledgeOperationStatusMessage, kAnybody, kRecovered, refuse),
+    ROW(ApplyOperationMessage, kAnybody, kRecovered, refuse),
+    MessageSpec{MESSAGE(AuthenticationCompletedMessage), kAnybody, kAlways, pass_to_authenticatee},
+    MessageSpec{MESSAGE(AuthenticationErrorMessage), kAnybody, kAlways, pass_to_authenticatee},
+    MessageSpec{MESSAGE(AuthenticationFailedMessage), kAnybody, kAlways, pass_to_authenticatee},
+    MessageSpec{MESSAGE(AuthenticationMechanismsMessage), kAnybody, kAlways, pass_to_authenticatee},
+    MessageSpec{MESSAGE(AuthenticationStepMessage), kAnybody, kAlways, pass_to_authenticatee},
+    ROW(CheckpointResourcesMessage, kAnybody, kRecovered, refuse),
+    ROW(DrainSlaveMessage, kAnybody, kRecovered, refuse),
+    ROW(ExecutorToFrameworkMessage, kAnybody, kRunning, refuse),
+    ROW(FrameworkToExecutorMessage, kAnybody, kRunning, refuse),
+    ROW(KillTaskMessage, kMaster, kDisconnected | kRunning, refuse),
+    ROW(PingSlaveMessage, kAnybody, kAlways, ping),
+    ROW(ReconcileOperationsMessage, kAnybody, kRecovered, refuse),
+    ROW(RegisterExecutorMessage, kAnybody, kAlways, refuse),
+    ROW(ReregisterExecutorMessage, kAnybody, kAlways, refuse),
+    ROW(RunTaskGroupMessage, kMaster, kDisconnected | kRunning, refuse),
+    ROW(RunTaskMessage, kMaster, kDisconnected | kRunning, refuse),
+    ROW(ShutdownExecutorMessage, kMaster, kRunning | kTerminating, refuse),
+    ROW(ShutdownFrameworkMessage, kMaster, kRunning | kTerminating, refuse),
+    ROW(ShutdownMessage, kMaster, kRecovered, shutdown),
+    ROW(SlaveRegisteredMessage, kMaster, kDisconnected | kRunning, registered),
+    ROW(SlaveReregisteredMessage, kMaster, kDisconnected | kRunning, reregistered),
+    ROW(StatusUpdateAcknowledgementMessage, kMasterIfSoCalled, kRunning, refuse),
+    ROW(StatusUpdateMessage, kAnybody, kAlways, refuse),
+    ROW(UpdateFrameworkMessage, kAnybody, kRunning, refuse),
+};
+
+#undef ROW
+#undef MESSAGE
+
+static_assert(std::ranges::is_sorted(kTable, {}, &MessageSpec::name));
+
+bool is_sender(const MessageSpec& row, const Upid& from, const Upid& master) {
+  if (row.senders == kAnybody) return true;
+  if (row.senders == kMasterIfSoCalled && !from.id.starts_with("master")) return true;
+  return !master.empty() && from == master;
+}
+
+}  // namespace
+
+std::span<const MessageSpec> message_table() { return kTable; }
+
+Messages::Messages(libprocess::Receiver& receiver, MessageContext context)
+    : receiver_(receiver), context_(context) {
+  receiver_.install(context_.link.self().id, [this](const Message& message) { receive(message); });
+}
+
+Messages::~Messages() { receiver_.remove(context_.link.self().id); }
+
+void Messages::receive(const Message& message) {
+  const auto* row = std::ranges::lower_bound(kTable, message.name, {}, &MessageSpec::name);
+  const auto drop = [&message](std::string_view why) {
+    LOG_EVERY_T(WARNING, 1) << "A " << message.name << " from " << message.from.to_string()
+                            << " is dropped: " << why;
+  };
+  const MasterLink& link = context_.link;
+  if (row == kTable.end() || row->name != message.name) {
+    drop("it is none that agents get");
+  } else if (!is_sender(*row, message.from, link.master_pid())) {
+    drop(concat("it is not from the master, which is ",
+                link.master_pid().empty() ? "not known" : link.master_pid().to_string()));
+  } else if ((row->states & in(link.state())) == 0) {
+    drop(concat("the agent is ", name_of(link.state())));
+  } else if (!row->handle(context_, message)) {
+    drop("it cannot be decoded");
+  }
+}
+
+}  // namespace agent

@@ -1,0 +1,52 @@
+// mesos-agent as a member of a cluster: what --master and the flags beside it make of it.
+#pragma once
+
+#include <event2/event.h>
+
+#include <memory>
+#include <optional>
+
+#include "agent/agent.h"
+#include "agent/master/master_link.h"
+#include "agent/messages.h"
+#include "base/event_loop.h"
+#include "base/result.h"
+#include "base/scope.h"
+
+namespace programs {
+
+class Membership {
+ public:
+  // Makes what the agent needs to join --master, which must be given; agent.ip and
+  // agent.info.port() must be those that masters are to use. Asks the resolver, so it blocks.
+  // Errors name the flag that is wrong. `agent` and `loop` must outlive this.
+  static base::Result<std::unique_ptr<Membership>> make(agent::Agent& agent, base::EventLoop& loop);
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+  // Looks for the master, once the agent listens. From here on SIGUSR1 has the agent unregister and
+  // end, and the loop is stopped when the membership is over.
+  void start();
+
+  // After the loop was stopped: why the agent must end with a failure, if it must.
+  base::Status end() const;
+
+ private:
+  struct EventDeleter {
+    void operator()(event* e) const { event_free(e); }
+  };
+
+  Membership(agent::Agent& agent, base::EventLoop& loop) : agent_(agent), loop_(loop) {}
+  agent::MasterHooks make_hooks();
+  base::Task<void> stop_when_sent();
+
+  agent::Agent& agent_;
+  base::EventLoop& loop_;
+  std::optional<base::Error> failure_;
+  std::unique_ptr<agent::MasterLink> link_;
+  std::unique_ptr<agent::Messages> messages_;
+  std::unique_ptr<event, EventDeleter> on_user_signal_;
+  base::Scope scope_;  // last: its tasks end before what they use
+};
+
+}  // namespace programs
