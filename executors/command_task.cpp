@@ -59,8 +59,9 @@ std::string make_raw_uuid() {
 std::string describe_end(int status) {
   if (WIFEXITED(status)) return concat("Command exited with status ", WEXITSTATUS(status));
   const char* name = sigdescr_np(WTERMSIG(status));
-  return name != nullptr ? concat("Command terminated with signal ", name)
-                         : concat("Command terminated with signal Unknown signal ", WTERMSIG(status));
+  return name != nullptr
+             ? concat("Command terminated with signal ", name)
+             : concat("Command terminated with signal Unknown signal ", WTERMSIG(status));
 }
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
@@ -93,6 +94,7 @@ Task<void> CommandTask::live() {
     base::Scope scope;
     scope.spawn(kill_.run());
     scope.spawn(max_completion_time_expired());
+    start_checks(scope);
     status = co_await child_->end();
   }
   report_end(status);
@@ -122,6 +124,8 @@ void CommandTask::on_event(Event event) {
   switch (event.type) {
     case Event::Type::kSubscribed:
       task_killing_state_ = event.task_killing_state;
+      connected_ = true;
+      resume_checks();
       break;
     case Event::Type::kLaunch:
       launch(*std::move(event.task));
@@ -153,14 +157,17 @@ void CommandTask::on_event(Event event) {
   }
 }
 
-void CommandTask::on_disconnected() {}
+void CommandTask::on_disconnected() {
+  connected_ = false;
+  pause_checks();
+}
 
 void CommandTask::launch(TaskSpec task) {
   if (task_) {
     TaskStatus status = make_status(TaskState::kFailed);
     status.task_id = task.id;
     status.message = "Attempted to run multiple tasks using a \"command\" executor";
-    send(status);
+    connection_.send(status);
     return;
   }
   if (shutting_down_.is_set()) return;
@@ -173,8 +180,8 @@ void CommandTask::launch(TaskSpec task) {
   if (!task_->allocation_role.empty()) {
     variables.push_back({"MESOS_ALLOCATION_ROLE", task_->allocation_role});
   }
-  const auto pid = start_process(command, {.environment = make_environment(variables),
-                                           .foreground = task_->tty});
+  const auto pid = start_process(
+      command, {.environment = make_environment(variables), .foreground = task_->tty});
   if (pid) {
     child_ = std::make_unique<Reaper::Child>(reaper_, *pid);
   } else {
@@ -191,6 +198,7 @@ void CommandTask::kill(Duration grace_period, KillCause cause) {
     if (task_killing_state_ && cause != KillCause::kMaxCompletionTime) {
       send(make_status(TaskState::kKilling));
     }
+    pause_checks();
   }
   kill_.request(grace_period);
 }
@@ -211,8 +219,62 @@ void CommandTask::report_end(int wait_status) {
     status.state = TaskState::kKilled;
   }
   if (kill_cause_ == KillCause::kHealthCheck) status.healthy = false;
-  ended_ = true;
-  send(status);
+  send(std::move(status));
+}
+
+void CommandTask::start_checks(base::Scope& scope) {
+  started_ = std::chrono::steady_clock::now();
+  if (task_->check) {
+    check_verdict_.emplace(task_->check->probe.kind);
+    checker_.emplace(*task_->check, reaper_,
+                     [this](const ProbeResult& result) { check_done(result); });
+    scope.spawn(checker_->run());
+  }
+  if (task_->health_check) {
+    health_verdict_.emplace(*task_->health_check);
+    health_checker_.emplace(*task_->health_check, reaper_,
+                            [this](const ProbeResult& result) { health_check_done(result); });
+    scope.spawn(health_checker_->run());
+  }
+  if (!connected_ || kill_.requested()) pause_checks();
+}
+
+void CommandTask::pause_checks() {
+  if (checker_) checker_->pause();
+  if (health_checker_) health_checker_->pause();
+}
+
+void CommandTask::resume_checks() {
+  if (kill_.requested()) return;
+  if (checker_) checker_->resume();
+  if (health_checker_) health_checker_->resume();
+}
+
+void CommandTask::check_done(const ProbeResult& result) {
+  if (child_->has_ended()) return;
+  if (!result) log(concat("Check failed: ", result.error().message));
+  const auto news = check_verdict_->add(result);
+  if (!news) return;
+  TaskStatus status = make_update(Reason::kTaskCheckStatusUpdated);
+  status.check_result = news;
+  send(std::move(status));
+}
+
+void CommandTask::health_check_done(const ProbeResult& result) {
+  if (child_->has_ended()) return;
+  const bool healthy = is_healthy(task_->health_check->probe.kind, result);
+  if (!healthy) {
+    log(result ? concat("Health check failed: the result is ", *result)
+               : concat("Health check failed: ", result.error().message));
+  }
+  const auto report = health_verdict_->add(healthy, std::chrono::steady_clock::now() - started_);
+  if (!report) return;
+  TaskStatus status = make_update(Reason::kTaskHealthCheckStatusUpdated);
+  status.healthy = report->healthy;
+  send(std::move(status));
+  if (report->kill) {
+    kill(task_->kill_grace_period.value_or(kDefaultKillGracePeriod), KillCause::kHealthCheck);
+  }
 }
 
 TaskStatus CommandTask::make_status(TaskState state) const {
@@ -223,6 +285,20 @@ TaskStatus CommandTask::make_status(TaskState state) const {
                     .uuid = make_raw_uuid()};
   if (task_->check) status.check_result = CheckResult{.kind = task_->check->probe.kind};
   return status;
+}
+
+// A check's news about a task whose state is what it was. What other checks have said stays.
+TaskStatus CommandTask::make_update(Reason reason) const {
+  TaskStatus status = last_status_;
+  status.reason = reason;
+  status.timestamp = now();
+  status.uuid = make_raw_uuid();
+  return status;
+}
+
+void CommandTask::send(TaskStatus status) {
+  connection_.send(status);
+  last_status_ = std::move(status);
 }
 
 }  // namespace executors

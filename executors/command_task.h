@@ -6,9 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "base/scope.h"
 #include "base/sync.h"
 #include "base/task.h"
 #include "executors/calls.h"
+#include "executors/checks/checker.h"
+#include "executors/checks/verdict.h"
 #include "executors/connection.h"
 #include "executors/events.h"
 #include "executors/kill.h"
@@ -46,8 +49,15 @@ class CommandTask final : Connection::Listener {
   void shut_down();
   void report_end(int wait_status);
 
+  void start_checks(base::Scope& scope);
+  void pause_checks();
+  void resume_checks();
+  void check_done(const ProbeResult& result);
+  void health_check_done(const ProbeResult& result);
+
   TaskStatus make_status(TaskState state) const;
-  void send(const TaskStatus& status) { connection_.send(status); }
+  TaskStatus make_update(Reason reason) const;
+  void send(TaskStatus status);
 
   Options options_;
   Reaper& reaper_;
@@ -57,11 +67,17 @@ class CommandTask final : Connection::Listener {
   Kill kill_;
   KillCause kill_cause_ = KillCause::kNone;
   bool task_killing_state_ = false;  // the framework knows TASK_KILLING
-  bool ended_ = false;               // the terminal update has been sent
+  TaskStatus last_status_;
+  std::chrono::steady_clock::time_point started_;
+  std::optional<CheckVerdict> check_verdict_;
+  std::optional<HealthVerdict> health_verdict_;
+  std::optional<Checker> checker_;
+  std::optional<Checker> health_checker_;
+  bool connected_ = false;
   base::Event launched_;
   base::Event shutting_down_;
-  base::Event lost_;           // the agent, for good
-  base::Event acknowledged_;   // an update was
+  base::Event lost_;          // the agent, for good
+  base::Event acknowledged_;  // an update was
 };
 
 }  // namespace executors

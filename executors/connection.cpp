@@ -59,9 +59,8 @@ Task<Status> refusal(http::ClientResponse& response, std::string_view call) {
   const std::string status = concat(response.status, " ", response.reason);
   const bool later = response.status == kNotFound || response.status == kServiceUnavailable;
   const auto text = co_await http::read_all(response, kMaxText);
-  co_return base::fail(later ? kLater : kRefused,
-                       concat("Received unexpected '", status, "' (", text ? *text : "", ") for ",
-                              call));
+  co_return base::fail(later ? kLater : kRefused, concat("Received unexpected '", status, "' (",
+                                                         text ? *text : "", ") for ", call));
 }
 
 }  // namespace
@@ -97,8 +96,8 @@ Task<base::Error> Connection::keep_connected() {
 Task<void> Connection::recovery_expired() {
   while (true) {
     co_await away_.wait();
-    auto end = co_await base::any_of(wait_for(subscribed_),
-                                     base::sleep_task(options_.recovery_timeout));
+    auto end =
+        co_await base::any_of(wait_for(subscribed_), base::sleep_task(options_.recovery_timeout));
     if (end.index() == 1) co_return;
   }
 }
@@ -124,8 +123,8 @@ Task<Status> Connection::converse() {
                   .calls = http::ClientConnection(std::move(calls)),
                   .response = std::nullopt};
   CO_TRY_VOID(co_await subscribe(session));
-  auto end = co_await base::any_of(read_events(session), send_calls(session),
-                                   closed(session.calls));
+  auto end =
+      co_await base::any_of(read_events(session), send_calls(session), closed(session.calls));
   if (end.index() == 0) co_return std::get<0>(std::move(end));
   if (end.index() == 1) co_return std::get<1>(std::move(end));
   co_return base::fail(ErrorKind::kClosed, "The agent closed a connection");

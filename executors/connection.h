@@ -47,7 +47,9 @@ class Connection {
 
   // Has each SUBSCRIBE name the task until an update of it is acknowledged: of its launched tasks
   // the agent takes those that are not named for lost.
-  void add_task(std::string id, std::string raw) { tasks_.emplace_back(std::move(id), std::move(raw)); }
+  void add_task(std::string id, std::string raw) {
+    tasks_.emplace_back(std::move(id), std::move(raw));
+  }
 
   bool has_unacknowledged_updates() const { return !updates_.empty(); }
 
@@ -74,9 +76,9 @@ class Connection {
 
   AgentOptions options_;
   Listener& listener_;
-  std::list<Update> updates_;                              // unacknowledged, in order
+  std::list<Update> updates_;                             // unacknowledged, in order
   std::list<std::pair<std::string, std::string>> tasks_;  // unacknowledged: id, TaskInfo
-  base::Event unsent_;                                     // an update may be unsent
+  base::Event unsent_;                                    // an update may be unsent
   base::Event subscribed_;
   base::Event away_;  // the agent was there and is not, or has not been yet
 };

@@ -17,7 +17,8 @@ namespace {
 bool read_duration(std::string_view bytes, std::optional<Duration>* duration) {
   WireReader reader(bytes);
   while (reader.next()) {
-    if (reader.tag() == varint_field(1)) *duration = Duration(static_cast<int64_t>(reader.varint()));
+    if (reader.tag() == varint_field(1))
+      *duration = Duration(static_cast<int64_t>(reader.varint()));
   }
   return !reader.failed();
 }

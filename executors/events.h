@@ -35,11 +35,11 @@ enum class CheckKind : uint8_t { kUnknown = 0, kCommand = 1, kHttp = 2, kTcp = 3
 // What one run of a check does.
 struct Probe {
   CheckKind kind = CheckKind::kUnknown;
-  Command command;             // of kCommand
-  uint32_t port = 0;           // of kHttp, kTcp
-  std::string scheme = "http"; // of kHttp
-  std::string path;            // of kHttp; may be empty
-  bool ipv6 = false;           // of kHttp: ask [::1]
+  Command command;              // of kCommand
+  uint32_t port = 0;            // of kHttp, kTcp
+  std::string scheme = "http";  // of kHttp
+  std::string path;             // of kHttp; may be empty
+  bool ipv6 = false;            // of kHttp: ask [::1]
 };
 
 // CheckInfo, and the part of HealthCheck that is like it. A timeout of zero is none.
@@ -83,12 +83,12 @@ struct Event {
   };
 
   Type type = Type::kUnknown;
-  bool task_killing_state = false;             // kSubscribed: the framework knows TASK_KILLING
-  std::optional<TaskSpec> task;                // kLaunch
-  std::string task_id;                         // kKill, kAcknowledged
-  std::optional<Duration> kill_grace_period;   // kKill
-  std::string uuid;                            // kAcknowledged: 16 raw bytes
-  std::string message;                         // kError
+  bool task_killing_state = false;            // kSubscribed: the framework knows TASK_KILLING
+  std::optional<TaskSpec> task;               // kLaunch
+  std::string task_id;                        // kKill, kAcknowledged
+  std::optional<Duration> kill_grace_period;  // kKill
+  std::string uuid;                           // kAcknowledged: 16 raw bytes
+  std::string message;                        // kError
 };
 
 // kInvalid if these bytes are no Event, or if its type's member is missing.

@@ -45,9 +45,10 @@ base::Status read_endpoint(const Lookup& variable, AgentOptions* agent) {
   const char* given = variable("MESOS_AGENT_ENDPOINT");
   const std::string endpoint = given != nullptr && *given != '\0' ? given : pid.substr(at + 1);
   const size_t colon = endpoint.rfind(':');
-  const auto port = colon == std::string::npos
-                        ? std::nullopt
-                        : base::parse_number<uint16_t>(std::string_view(endpoint).substr(colon + 1));
+  const auto port =
+      colon == std::string::npos
+          ? std::nullopt
+          : base::parse_number<uint16_t>(std::string_view(endpoint).substr(colon + 1));
   if (!port) return base::fail(ErrorKind::kInvalid, concat("'", endpoint, "' is no endpoint"));
   agent->ip = endpoint.substr(0, colon);
   agent->port = *port;

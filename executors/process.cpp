@@ -33,6 +33,7 @@ struct Start {
   const char* const* candidates;  // of files, ends with a null pointer
   const char** argv;              // has room for one more in front
   char* const* environment;
+  int stdin_fd;
   int stdout_fd;
   bool foreground;
   int failed_errno = 0;
@@ -69,6 +70,9 @@ NO_SANITIZE int become_program(void* argument) {
   } else {
     base::raw_syscall(SYS_setsid);
   }
+  if (start->stdin_fd != STDIN_FILENO) {
+    base::raw_syscall(SYS_dup3, start->stdin_fd, STDIN_FILENO, 0);
+  }
   if (start->stdout_fd != STDOUT_FILENO) {
     base::raw_syscall(SYS_dup3, start->stdout_fd, STDOUT_FILENO, 0);
   }
@@ -81,7 +85,9 @@ NO_SANITIZE int become_program(void* argument) {
   return execute(start);
 }
 
-std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
+std::string_view name_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
 
 std::string_view path_of(const std::vector<std::string>& environment) {
   for (const std::string_view variable : environment) {
@@ -121,9 +127,15 @@ base::Result<pid_t> start_process(const Command& command, const ProcessOptions& 
   auto argv = c_strings<const char*>(arguments, 1);
   if (arguments.empty()) argv.push_back(nullptr);  // so that a script has a place for its name
   const auto environment = c_strings<char*>(options.environment, 0);
+  base::Fd opened;
+  if (options.stdin_path != nullptr) {
+    opened = base::Fd(open(options.stdin_path, O_RDONLY | O_CLOEXEC));
+    if (!opened) return base::fail_errno(concat("open '", options.stdin_path, "'"));
+  }
   Start start{.candidates = file_pointers.data(),
               .argv = argv.data(),
               .environment = environment.data(),
+              .stdin_fd = opened ? opened.get() : STDIN_FILENO,
               .stdout_fd = options.stdout_fd,
               .foreground = options.foreground};
   base::CloneRequest request;

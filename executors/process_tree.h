@@ -36,7 +36,7 @@ std::vector<ProcessEntry> descendants_of(std::span<const ProcessEntry> all, pid_
 
 // Stops the tree of `root`, so that nothing in it can fork away, sends everything in it the signal
 // and lets it go on. With `descendants_only` it is what `root` has below it. What has ended
-// meanwhile, or may not be signalled, is passed over.
+// meanwhile, or may not be signalled, is passed over. For trees of this process's children only.
 void signal_tree(pid_t root, int signal, bool descendants_only = false);
 
 }  // namespace executors
