@@ -71,6 +71,13 @@ Limitation describe_switchboard_death(const Result<std::optional<int>>& status) 
 
 }  // namespace
 
+void set_resources(const std::vector<mesos::v1::Resource>& resources,
+                   const std::map<std::string, double>& limits, ContainerConfig* config) {
+  config->mutable_resources()->Assign(resources.begin(), resources.end());
+  config->clear_limits();
+  for (const auto& [name, value] : limits) (*config->mutable_limits())[name].set_value(value);
+}
+
 Container::Container(Services& services, ContainerId id, ContainerConfig config,
                      std::shared_ptr<Container> parent)
     : services_(services),
@@ -135,6 +142,17 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   }
   CO_TRY_VOID(co_await fetch(sandbox));
   co_return co_await release(spec);
+}
+
+Status Container::update(const std::vector<mesos::v1::Resource>& resources,
+                         const std::map<std::string, double>& limits) {
+  set_resources(resources, limits, &config_);
+  if (state_ != State::kRunning) return {};
+  TRY_VOID(write_checkpoint(file(kConfigFile), config_));
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) TRY_VOID(isolator->update(id_, config_));
+  }
+  return {};
 }
 
 Task<void> Container::wait_for_end() {

@@ -61,10 +61,7 @@ ContainerConfig make_config(const LaunchParameters& parameters,
   config.set_container_class(parameters.container_class);
   *config.mutable_command_info() = parameters.command;
   if (parameters.container) *config.mutable_container_info() = *parameters.container;
-  for (const auto& resource : parameters.resources) *config.add_resources() = resource;
-  for (const auto& [name, value] : parameters.limits) {
-    (*config.mutable_limits())[name].set_value(value);
-  }
+  set_resources(parameters.resources, parameters.limits, &config);
   if (options.switch_user && parameters.command.has_user()) {
     config.set_user(parameters.command.user());
   } else if (parent != nullptr && parent->config().has_user()) {
@@ -221,6 +218,16 @@ Status Containerizer::kill(const ContainerId& id, int signal) {
                 concat("Container '", id.to_string(), "' cannot be found (or is already killed)"));
   }
   return container->kill(signal);
+}
+
+Status Containerizer::update(const ContainerId& id,
+                             const std::vector<mesos::v1::Resource>& resources,
+                             const std::map<std::string, double>& limits) {
+  const auto container = find(id);
+  if (container == nullptr) {
+    return fail(ErrorKind::kNotFound, concat("Container ", id.to_string(), " cannot be found"));
+  }
+  return container->update(resources, limits);
 }
 
 Task<void> Containerizer::destroy_all() {

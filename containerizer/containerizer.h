@@ -49,6 +49,11 @@ class Containerizer {
   // Sends a signal to the container's command, as Container::kill. kNotFound: it is not running.
   base::Status kill(const ContainerId& id, int signal);
 
+  // Gives a running root other resources and limits. kNotFound: it is not there. Other errors: some
+  // of it could not be set.
+  base::Status update(const ContainerId& id, const std::vector<mesos::v1::Resource>& resources,
+                      const std::map<std::string, double>& limits);
+
   // Asks for the end of all containers and waits until they are gone.
   base::Task<void> destroy_all();
 

@@ -96,8 +96,7 @@ TEST_F(KillTest, AnExecutorThatDiesFailsItsTasks) {
   EXPECT_EQ(1U, count_posted("ExitedExecutorMessage"));
   const auto first = updates()[0];
   acknowledge(first);
-  EXPECT_THAT(story("t1"),
-              ElementsAre("TASK_RUNNING", "TASK_FAILED REASON_EXECUTOR_TERMINATED"));
+  EXPECT_THAT(story("t1"), ElementsAre("TASK_RUNNING", "TASK_FAILED REASON_EXECUTOR_TERMINATED"));
   EXPECT_EQ(1U, agent_->state.counters.executors_terminated);
   EXPECT_EQ(2U, agent_->state.counters.tasks_failed);
 }

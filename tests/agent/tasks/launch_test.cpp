@@ -22,8 +22,7 @@ TEST_F(LaunchTest, ATaskReachesItsExecutor) {
   EXPECT_EQ("e", told[0].subscribed().executor_info().executor_id().value());
   EXPECT_EQ("f", told[0].subscribed().framework_info().id().value());
   EXPECT_EQ("S0", told[0].subscribed().agent_info().id().value());
-  EXPECT_EQ(find_executor()->container_id.to_string(),
-            told[0].subscribed().container_id().value());
+  EXPECT_EQ(find_executor()->container_id.to_string(), told[0].subscribed().container_id().value());
   ASSERT_EQ(Event::LAUNCH, told[1].type());
   EXPECT_EQ("t", told[1].launch().task().task_id().value());
   EXPECT_EQ("role", told[1].launch().task().resources(0).allocation_info().role());
@@ -76,7 +75,7 @@ TEST_F(LaunchTest, TheEnvironmentIsThatOfTheContract) {
   const std::string file = find_executor()->sandbox + "/env";
   await([&] { return base::path_exists(file); });
   const std::string environment = base::read_file(file).value();
-  for (const std::string line :
+  for (const std::string& line :
        {std::string("LIBPROCESS_PORT=0"), std::string("MESOS_FRAMEWORK_ID=f"),
         std::string("MESOS_EXECUTOR_ID=e"), std::string("MESOS_SLAVE_ID=S0"),
         "MESOS_DIRECTORY=" + find_executor()->sandbox, "MESOS_SANDBOX=" + find_executor()->sandbox,
@@ -275,10 +274,13 @@ TEST_F(RegistrationTimeoutTest, AnExecutorThatNeverComesFailsItsTasks) {
 
 class SwitchUserTest : public TasksTest {
  protected:
-  SwitchUserTest() { flags_ = {"--acls={\"permissive\": true, \"run_tasks\": [{\"principals\": "
-                               "{\"type\": \"ANY\"}, \"users\": {\"values\": [\"ann\"]}}, "
-                               "{\"principals\": {\"type\": \"ANY\"}, \"users\": "
-                               "{\"type\": \"NONE\"}}]}"}; }
+  SwitchUserTest() {
+    flags_ = {
+        "--acls={\"permissive\": true, \"run_tasks\": [{\"principals\": "
+        "{\"type\": \"ANY\"}, \"users\": {\"values\": [\"ann\"]}}, "
+        "{\"principals\": {\"type\": \"ANY\"}, \"users\": "
+        "{\"type\": \"NONE\"}}]}"};
+  }
 };
 
 TEST_F(SwitchUserTest, WhoMayNotRunAsThatUserIsTold) {

@@ -83,15 +83,16 @@ class TasksTest : public LoopTest {
     info.set_port(5051);
     agent_ = std::make_unique<agent::Agent>(
         *std::move(flags), std::move(info),
-        containerizer::Services{options_, containerizer::RuntimePaths(options_.runtime_dir),
+        containerizer::Services{options_,
+                                containerizer::RuntimePaths(options_.runtime_dir),
                                 containerizer::make_posix_launcher(*std::move(helper)),
                                 {}});
     ASSERT_TRUE(agent_->containers.recover());
     agent::TaskServices services;
     services.to_master = [this](const google::protobuf::Message& message) {
       if (!agent_->state.registered) return false;
-      posted_.push_back({"master", message.GetDescriptor()->full_name(),
-                         message.SerializeAsString()});
+      posted_.push_back(
+          {"master", message.GetDescriptor()->full_name(), message.SerializeAsString()});
       return true;
     };
     services.to_process = [this](const std::string& pid, const google::protobuf::Message& message) {

@@ -50,8 +50,7 @@ TEST_F(UpdatesTest, TheStatusIsCompleted) {
             status.container_status().container_id().value());
   EXPECT_GT(status.container_status().executor_pid(), 0);
   ASSERT_EQ(1, status.container_status().network_infos_size());
-  EXPECT_EQ(agent_->ip,
-            status.container_status().network_infos(0).ip_addresses(0).ip_address());
+  EXPECT_EQ(agent_->ip, status.container_status().network_infos(0).ip_addresses(0).ip_address());
   const auto message = posted_.back().as<internal::StatusUpdateMessage>();
   EXPECT_EQ("slave(1)@" + agent_->ip + ":5051", message.pid());
 }
@@ -136,8 +135,8 @@ TEST_F(UpdatesTest, UpdatesAreOnDiskBeforeTheyAreSent) {
   launch("t");
   report("t", mesos::v1::TASK_RUNNING);
   const agent::RunId run{"f", "e", find_executor()->container_id.to_string()};
-  const auto history = agent::read_update_log<internal::StatusUpdateRecord>(
-      paths().task_updates(run, "t"));
+  const auto history =
+      agent::read_update_log<internal::StatusUpdateRecord>(paths().task_updates(run, "t"));
   ASSERT_TRUE(history.has_value());
   EXPECT_EQ(1U, history->updates.size());
   EXPECT_TRUE(history->acknowledged.empty());
