@@ -214,8 +214,7 @@ base::Error Container::sandbox_error(base::Error error) const {
     return std::move(error).with_context("Failed to create sandbox");
   }
   return {ErrorKind::kInvalid,
-          concat("Failed to create nested sandbox '",
-                 Sandbox::path_of(services_.options.work_dir, id_), "': ", error.message)};
+          concat("Failed to create nested sandbox '", config_.directory(), "': ", error.message)};
 }
 
 Task<Status> Container::resolve_user() {
@@ -230,7 +229,6 @@ Task<Status> Container::resolve_user() {
 }
 
 Status Container::complete_config() {
-  config_.set_directory(Sandbox::path_of(services_.options.work_dir, id_));
   config_.set_created_directory(!base::path_exists(config_.directory()));
   config_.set_attachable(wants_switchboard(config_, services_.options));
   const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
@@ -271,7 +269,7 @@ void Container::restore_runtime_directory() {
 }
 
 Result<Sandbox> Container::make_sandbox() {
-  auto sandbox = Sandbox::create(services_.options.work_dir, id_, owner_);
+  auto sandbox = Sandbox::create(services_.options.work_dir, config_.directory(), owner_);
   if (!sandbox) return fail(sandbox_error(std::move(sandbox).error()));
   return sandbox;
 }

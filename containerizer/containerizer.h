@@ -23,6 +23,8 @@ struct LaunchParameters {
   std::optional<mesos::v1::ContainerInfo> container;
   std::vector<mesos::v1::Resource> resources;
   std::map<std::string, double> limits;
+  // The sandbox of a root that is no standalone container (see Sandbox::create).
+  std::optional<std::string> directory;
 };
 
 class Containerizer {

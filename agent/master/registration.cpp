@@ -2,7 +2,7 @@
 
 #include "agent/agent_info.h"
 #include "agent/version.h"
-#include "http/hmac.h"
+#include "base/uuid.h"
 
 namespace agent {
 
@@ -36,7 +36,7 @@ AgentInfo to_slave_info(const AgentInfo& info) {
 
 UUID make_resource_version() {
   UUID uuid;
-  uuid.set_value(http::random_bytes(16));
+  uuid.set_value(base::make_uuid_bytes());
   return uuid;
 }
 
