@@ -2,6 +2,8 @@
 
 #include <glog/logging.h>
 
+#include <set>
+
 #include "agent/meta/update_log.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
@@ -45,6 +47,7 @@ Task<void> settled(std::shared_ptr<ExecutorControl> control) { co_await control-
 Task<void> Tasks::recover(RecoveredAgent recovered) {
   state_.drain_config = recovered.drain;
   for (auto& framework : recovered.frameworks) recover_framework(std::move(framework));
+  destroy_strangers();
   const bool any = !state_.frameworks.empty();
   // Executors whose containers have ended meanwhile are done with in the order of things.
   std::vector<ExecutorKey> waiting;
@@ -82,6 +85,23 @@ Task<void> Tasks::executors_back(const std::vector<ExecutorKey>& waiting) {
   }
   co_await base::with_timeout(base::all_of(std::move(all)),
                               agent_.flags.executor_reregistration_timeout);
+}
+
+// Executors of frameworks that do not checkpoint, and of runs that are not on disk.
+void Tasks::destroy_strangers() {
+  std::set<isolators::ContainerId> known;
+  for (const auto& [framework_id, framework] : state_.frameworks) {
+    for (const auto& [executor_id, executor] : framework.executors) {
+      known.insert(executor.container_id);
+    }
+  }
+  const std::string agents = concat(WorkPaths(agent_.flags.work_dir).agents(), "/");
+  for (const auto& [id, container] : agent_.containers.containers()) {
+    if (id.has_parent() || known.contains(id)) continue;
+    if (!container->config().directory().starts_with(agents)) continue;
+    LOG(WARNING) << "Destroying container " << id.to_string() << ", an executor that is not known";
+    container->request_destroy();
+  }
 }
 
 // Drivers wait to be called. The others come by themselves.

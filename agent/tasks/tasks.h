@@ -221,6 +221,7 @@ class Tasks {
   // recovery.cpp
   void recover_framework(const RecoveredFramework& recovered);
   void recover_executor(Framework& framework, const RecoveredExecutor& recovered);
+  void destroy_strangers();
   void reconnect(const RecoveredAgent& recovered);
   base::Task<void> executors_back(const std::vector<ExecutorKey>& waiting);
 
