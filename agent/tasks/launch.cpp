@@ -208,7 +208,7 @@ Task<void> Tasks::run_launch(ExecutorKey key, const Launch& launch) {
     }
     executor = &add_executor(*framework, std::move(made));
     queue(*framework, *executor, launch);
-    scope_.spawn(live(key, launch_parameters(*framework, *executor, launch),
+    scope_.spawn(live(key, launch_parameters(*framework, *executor),
                       agent_.flags.executor_registration_timeout));
     co_return;
   }
@@ -356,6 +356,7 @@ void Tasks::queue(Framework& framework, Executor& executor, const Launch& launch
 
 // Single tasks first, then groups, each in their order.
 void Tasks::deliver(Framework& framework, Executor& executor) {
+  if (!update_container(framework, executor)) return;
   auto queued = std::exchange(executor.queued_tasks, {});
   const auto groups = std::exchange(executor.queued_groups, {});
   for (const auto& task : queued) {

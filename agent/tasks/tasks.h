@@ -147,8 +147,7 @@ class Tasks {
   // executor_life.cpp: from an executor's container to the end of its tasks.
   Executor& add_executor(Framework& framework, Executor executor);
   containerizer::LaunchParameters launch_parameters(const Framework& framework,
-                                                    const Executor& executor,
-                                                    const Launch& launch) const;
+                                                    const Executor& executor) const;
   base::Task<void> live(ExecutorKey key, std::optional<containerizer::LaunchParameters> launch,
                         std::chrono::nanoseconds patience);
   base::Task<base::Result<containerizer::ContainerTermination>> run_container(
@@ -160,6 +159,7 @@ class Tasks {
              const base::Result<containerizer::ContainerTermination>& termination);
   void shut_down(Framework& framework, Executor& executor);
   void destroy(Executor& executor, EndCause cause);
+  bool update_container(const Framework& framework, Executor& executor);
   void remove_if_done(Framework& framework, Executor& executor);
 
   // frameworks.cpp
