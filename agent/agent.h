@@ -19,6 +19,8 @@
 
 namespace agent {
 
+class Tasks;
+
 struct Agent {
   Agent(Flags flags_, mesos::v1::AgentInfo info_, containerizer::Services services)
       : flags(std::move(flags_)),
@@ -39,6 +41,9 @@ struct Agent {
   // The address under which it is reached, with info.port().
   std::string ip = "127.0.0.1";
 
+  // Where the executors' socket is, if it is served.
+  std::string domain_socket;
+
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
 
@@ -46,6 +51,9 @@ struct Agent {
   std::optional<Authorizer> authorizer;  // none: everybody may do everything
 
   State state;
+
+  // What runs them; none in a standalone agent.
+  Tasks* tasks = nullptr;
 
   // Counted by the API.
   uint64_t container_launch_errors = 0;

@@ -26,13 +26,13 @@ Result<std::shared_ptr<const http::Authenticator>> load_basic(const SecretFile& 
   return std::make_shared<http::BasicAuthenticator>(*std::move(credentials));
 }
 
-Result<std::shared_ptr<const http::Authenticator>> load_jwt(const SecretFile& file) {
+Result<std::string> load_token_key(const SecretFile& file) {
   TRY(std::string key, read_secret_file("jwt_secret_key", file.path));
   if (key.empty()) {
     return fail(ErrorKind::kInvalid,
                 concat("--jwt_secret_key: '", file.path, "': there is no key in it"));
   }
-  return std::make_shared<http::JwtAuthenticator>(std::move(key));
+  return key;
 }
 
 }  // namespace
@@ -55,11 +55,13 @@ Result<Authentication> Authentication::load(const Flags& flags) {
   // Files are looked at even if they are not needed yet: a broken one is told at once.
   std::shared_ptr<const http::Authenticator> basic;
   std::shared_ptr<const http::Authenticator> jwt;
+  std::optional<std::string> token_key;
   if (flags.http_credentials) {
     TRY(basic, load_basic(*flags.http_credentials));
   }
   if (flags.jwt_secret_key) {
-    TRY(jwt, load_jwt(*flags.jwt_secret_key));
+    TRY(token_key, load_token_key(*flags.jwt_secret_key));
+    jwt = std::make_shared<http::JwtAuthenticator>(*token_key);
   }
   if (flags.authenticate_http_executors && jwt == nullptr) {
     return fail(ErrorKind::kInvalid,
@@ -73,6 +75,7 @@ Result<Authentication> Authentication::load(const Flags& flags) {
                  {flags.authenticate_http_readwrite, Realm::kReadwrite},
                  {flags.authenticate_http_executors, Realm::kExecutor}};
   Authentication authentication;
+  authentication.token_key_ = std::move(token_key);
   if (std::ranges::none_of(kRealms, [](const auto& row) { return row.asked; })) {
     if (basic != nullptr) {
       LOG(WARNING) << "--http_credentials: nobody is asked for them without "

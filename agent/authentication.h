@@ -31,6 +31,9 @@ class Authentication {
   // no secret. Logs a warning for a file that others than its owner and group can read.
   static base::Result<Authentication> load(const Flags& flags);
 
+  // What signs the tokens of executors (--jwt_secret_key).
+  const std::optional<std::string>& token_key() const { return token_key_; }
+
   void require(Realm realm, http::Authenticators authenticators);
 
   // Who sends the request; nobody in particular where nobody is asked, whatever the headers say. Or
@@ -40,6 +43,7 @@ class Authentication {
 
  private:
   std::map<Realm, http::Authenticators> realms_;
+  std::optional<std::string> token_key_;
 };
 
 }  // namespace agent

@@ -276,6 +276,11 @@ Status above_zero(nanoseconds duration) {
   return fail(ErrorKind::kInvalid, "expected a duration above zero");
 }
 
+Status reregistration_time(nanoseconds duration) {
+  if (duration <= std::chrono::seconds(15)) return {};
+  return fail(ErrorKind::kInvalid, "expected a duration of at most 15secs");
+}
+
 Status at_least_one(uint64_t number) {
   if (number > 0) return {};
   return fail(ErrorKind::kInvalid, "expected a number above zero");
@@ -433,6 +438,15 @@ constexpr std::array kTable = {
     row<&Flags::executor_environment_variables>(
         "executor_environment_variables", kNone,
         "The environment that executors start with, as a JSON object of strings."),
+    row<&Flags::executor_registration_timeout, above_zero>(
+        "executor_registration_timeout", "1mins",
+        "How long an executor may take to subscribe, with the fetching of its URIs."),
+    row<&Flags::executor_reregistration_timeout, reregistration_time>(
+        "executor_reregistration_timeout", "2secs",
+        "How long executors are waited for when the agent has started again; 15secs at most."),
+    row<&Flags::executor_shutdown_grace_period>(
+        "executor_shutdown_grace_period", "5secs",
+        "How long an executor may take to end when it is asked to."),
     row<&Flags::external_log_file>(
         "external_log_file", kNone,
         "The agent's log where something else writes it, for the files API."),
@@ -471,6 +485,9 @@ constexpr std::array kTable = {
     row<&Flags::http_authenticators, authenticator_names>(
         "http_authenticators", kNone,
         "How to ask: basic, jwt, or both; by default basic, and jwt if executors are asked."),
+    row<&Flags::http_command_executor>(
+        "http_command_executor", "false",
+        "Told to executors as MESOS_HTTP_COMMAND_EXECUTOR. This agent's always uses HTTP."),
     row<&Flags::http_credentials>(
         "http_credentials", kNone,
         "The file with the principals and secrets that basic authentication knows.",
@@ -522,6 +539,9 @@ constexpr std::array kTable = {
     row<&Flags::recover, recovery_mode>(
         "recover", "reconnect",
         "What to do with containers of an earlier run: reconnect to them, or cleanup and exit."),
+    row<&Flags::recovery_timeout>(
+        "recovery_timeout", "15mins",
+        "How long executors wait for an agent that is gone, if their framework checkpoints."),
     row<&Flags::registration_backoff_factor, registration_backoff>(
         "registration_backoff_factor", "1secs",
         "How long the agent waits at most before it registers with a master; twice as long between "

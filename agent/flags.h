@@ -67,6 +67,9 @@ struct Flags {
   bool disallow_sharing_agent_pid_namespace = false;
   std::optional<std::string> domain_socket_location;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
+  std::chrono::nanoseconds executor_registration_timeout{};
+  std::chrono::nanoseconds executor_reregistration_timeout{};
+  std::chrono::nanoseconds executor_shutdown_grace_period{};
   std::optional<std::string> external_log_file;
   std::string fetcher_cache_dir;
   base::Bytes fetcher_cache_size;
@@ -83,6 +86,7 @@ struct Flags {
   std::optional<std::vector<std::string>> http_authenticators;
   std::optional<SecretFile> http_credentials;
   std::chrono::nanoseconds http_heartbeat_interval{};
+  bool http_command_executor = false;
   bool http_executor_domain_sockets = false;
   bool io_switchboard_all_containers = false;
   base::Bytes io_switchboard_replay_size;
@@ -101,6 +105,7 @@ struct Flags {
   uint16_t port = 0;
   bool quiet = false;
   std::string recover;
+  std::chrono::nanoseconds recovery_timeout{};
   std::chrono::nanoseconds registration_backoff_factor{};
   std::optional<std::string> resource_provider_config_dir;
   std::optional<std::string> resources;  // as given: parse_resources() (agent/resources.h) reads it

@@ -33,6 +33,18 @@ void shutdown(MessageContext& context, const Upid&, const internal::ShutdownMess
   context.link.on_shutdown(m);
 }
 
+// Given to a member function of Tasks as it is.
+template <typename T, void (Tasks::*Method)(const T&)>
+void to_tasks(MessageContext& context, const Upid&, const T& message) {
+  (context.tasks.*Method)(message);
+}
+
+// The same, for what executors send, with who sends it.
+template <typename T, void (Tasks::*Method)(const std::string&, const T&)>
+void from_driver(MessageContext& context, const Upid& from, const T& message) {
+  (context.tasks.*Method)(from.to_string(), message);
+}
+
 // For what this agent does not do: says so. Who sent it learns by the lack of an answer, as for all
 // messages that are lost.
 template <typename T>
@@ -69,6 +81,12 @@ constexpr LinkStates kAlways = kRecovering | kRecovered;
 #define ROW(type, senders, states, handler) \
   MessageSpec { MESSAGE(type), senders, states, decode<internal::type, handler> }
 
+// Decoded and given to that member function of Tasks.
+#define TASKS(type, senders, states, method) \
+  ROW(type, senders, states, (to_tasks<internal::type, &Tasks::method>))
+#define DRIVER(type, senders, states, method) \
+  ROW(type, senders, states, (from_driver<internal::type, &Tasks::method>))
+
 using enum Senders;
 
 constexpr std::array kTable = {
@@ -80,26 +98,28 @@ constexpr std::array kTable = {
     MessageSpec{MESSAGE(AuthenticationMechanismsMessage), kAnybody, kAlways, pass_to_authenticatee},
     MessageSpec{MESSAGE(AuthenticationStepMessage), kAnybody, kAlways, pass_to_authenticatee},
     ROW(CheckpointResourcesMessage, kAnybody, kRecovered, refuse),
-    ROW(DrainSlaveMessage, kAnybody, kRecovered, refuse),
-    ROW(ExecutorToFrameworkMessage, kAnybody, kRunning, refuse),
-    ROW(FrameworkToExecutorMessage, kAnybody, kRunning, refuse),
-    ROW(KillTaskMessage, kMaster, kDisconnected | kRunning, refuse),
+    TASKS(DrainSlaveMessage, kAnybody, kRecovered, drain),
+    TASKS(ExecutorToFrameworkMessage, kAnybody, kRunning, message_from_executor),
+    TASKS(FrameworkToExecutorMessage, kAnybody, kRunning, message_to_executor),
+    TASKS(KillTaskMessage, kMaster, kDisconnected | kRunning, kill_task),
     ROW(PingSlaveMessage, kAnybody, kAlways, ping),
     ROW(ReconcileOperationsMessage, kAnybody, kRecovered, refuse),
-    ROW(RegisterExecutorMessage, kAnybody, kAlways, refuse),
-    ROW(ReregisterExecutorMessage, kAnybody, kAlways, refuse),
-    ROW(RunTaskGroupMessage, kMaster, kDisconnected | kRunning, refuse),
-    ROW(RunTaskMessage, kMaster, kDisconnected | kRunning, refuse),
-    ROW(ShutdownExecutorMessage, kMaster, kRunning | kTerminating, refuse),
-    ROW(ShutdownFrameworkMessage, kMaster, kRunning | kTerminating, refuse),
+    DRIVER(RegisterExecutorMessage, kAnybody, kAlways, register_executor),
+    DRIVER(ReregisterExecutorMessage, kAnybody, kAlways, reregister_executor),
+    TASKS(RunTaskGroupMessage, kMaster, kDisconnected | kRunning, run_task_group),
+    TASKS(RunTaskMessage, kMaster, kDisconnected | kRunning, run_task),
+    TASKS(ShutdownExecutorMessage, kMaster, kRunning | kTerminating, shut_down_executor),
+    TASKS(ShutdownFrameworkMessage, kMaster, kRunning | kTerminating, shut_down_framework),
     ROW(ShutdownMessage, kMaster, kRecovered, shutdown),
     ROW(SlaveRegisteredMessage, kMaster, kDisconnected | kRunning, registered),
     ROW(SlaveReregisteredMessage, kMaster, kDisconnected | kRunning, reregistered),
-    ROW(StatusUpdateAcknowledgementMessage, kMasterIfSoCalled, kRunning, refuse),
-    ROW(StatusUpdateMessage, kAnybody, kAlways, refuse),
-    ROW(UpdateFrameworkMessage, kAnybody, kRunning, refuse),
+    TASKS(StatusUpdateAcknowledgementMessage, kMasterIfSoCalled, kRunning, acknowledge),
+    DRIVER(StatusUpdateMessage, kAnybody, kAlways, update_from_driver),
+    TASKS(UpdateFrameworkMessage, kAnybody, kRunning, update_framework),
 };
 
+#undef DRIVER
+#undef TASKS
 #undef ROW
 #undef MESSAGE
 

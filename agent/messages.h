@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/master/master_link.h"
+#include "agent/tasks/tasks.h"
 #include "libprocess/message.h"
 #include "libprocess/receiver.h"
 
@@ -15,6 +16,7 @@ namespace agent {
 // What handlers work with. Must outlive the Messages.
 struct MessageContext {
   MasterLink& link;
+  Tasks& tasks;
 };
 
 // Who may send a message.

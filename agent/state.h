@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 
 namespace agent {
 
+struct ExecutorControl;  // agent/tasks/executor_control.h
+
 struct Executor {
   enum class State { kRegistering, kRunning, kTerminating, kTerminated };
 
@@ -22,6 +25,15 @@ struct Executor {
   isolators::ContainerId container_id;  // a root
   std::string sandbox;                  // on the host
   State state = State::kRegistering;
+
+  // Made by the agent to run one command task: the master knows nothing of it.
+  bool is_command_executor = false;
+
+  // What runs it. Nothing: it is only told about.
+  std::shared_ptr<ExecutorControl> control;
+
+  // Of queued tasks, those that are delivered, and killed, together.
+  std::vector<mesos::v1::TaskGroupInfo> queued_groups;
 
   // Each task is in one of these: not yet sent to the executor; sent; ended, with an update that is
   // not acknowledged yet; done.
@@ -33,9 +45,12 @@ struct Executor {
 
 struct Framework {
   mesos::v1::FrameworkInfo info;
-  std::vector<mesos::v1::TaskInfo> pending_tasks;  // not yet given to an executor
-  std::map<std::string, Executor> executors;       // by executor id
-  std::deque<Executor> completed_executors;        // the oldest first
+  std::string pid;           // of a driver's scheduler; empty: it is reached through the master
+  bool terminating = false;  // nobody wants to hear of its tasks any more
+  std::vector<mesos::v1::TaskInfo> pending_tasks;        // not yet given to an executor
+  std::vector<mesos::v1::TaskGroupInfo> pending_groups;  // whose tasks are killed together
+  std::map<std::string, Executor> executors;             // by executor id
+  std::deque<Executor> completed_executors;              // the oldest first
 };
 
 struct ResourceProvider {
@@ -45,6 +60,8 @@ struct ResourceProvider {
 
 struct State {
   bool registered = false;                       // with a master, at present
+  bool recovering = false;                       // executors are waited for that were there before
+  bool terminating = false;                      // the agent ends all it runs
   std::string master_hostname;                   // empty: none
   std::map<std::string, Framework> frameworks;   // by framework id
   std::deque<Framework> completed_frameworks;    // the oldest first

@@ -71,6 +71,13 @@ Limitation describe_switchboard_death(const Result<std::optional<int>>& status) 
 
 }  // namespace
 
+void set_resources(const std::vector<mesos::v1::Resource>& resources,
+                   const std::map<std::string, double>& limits, ContainerConfig* config) {
+  config->mutable_resources()->Assign(resources.begin(), resources.end());
+  config->clear_limits();
+  for (const auto& [name, value] : limits) (*config->mutable_limits())[name].set_value(value);
+}
+
 Container::Container(Services& services, ContainerId id, ContainerConfig config,
                      std::shared_ptr<Container> parent)
     : services_(services),
@@ -135,6 +142,17 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   }
   CO_TRY_VOID(co_await fetch(sandbox));
   co_return co_await release(spec);
+}
+
+Status Container::update(const std::vector<mesos::v1::Resource>& resources,
+                         const std::map<std::string, double>& limits) {
+  set_resources(resources, limits, &config_);
+  if (state_ != State::kRunning) return {};
+  TRY_VOID(write_checkpoint(file(kConfigFile), config_));
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) TRY_VOID(isolator->update(id_, config_));
+  }
+  return {};
 }
 
 Task<void> Container::wait_for_end() {
@@ -214,8 +232,7 @@ base::Error Container::sandbox_error(base::Error error) const {
     return std::move(error).with_context("Failed to create sandbox");
   }
   return {ErrorKind::kInvalid,
-          concat("Failed to create nested sandbox '",
-                 Sandbox::path_of(services_.options.work_dir, id_), "': ", error.message)};
+          concat("Failed to create nested sandbox '", config_.directory(), "': ", error.message)};
 }
 
 Task<Status> Container::resolve_user() {
@@ -230,7 +247,6 @@ Task<Status> Container::resolve_user() {
 }
 
 Status Container::complete_config() {
-  config_.set_directory(Sandbox::path_of(services_.options.work_dir, id_));
   config_.set_created_directory(!base::path_exists(config_.directory()));
   config_.set_attachable(wants_switchboard(config_, services_.options));
   const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
@@ -271,7 +287,7 @@ void Container::restore_runtime_directory() {
 }
 
 Result<Sandbox> Container::make_sandbox() {
-  auto sandbox = Sandbox::create(services_.options.work_dir, id_, owner_);
+  auto sandbox = Sandbox::create(services_.options.work_dir, config_.directory(), owner_);
   if (!sandbox) return fail(sandbox_error(std::move(sandbox).error()));
   return sandbox;
 }

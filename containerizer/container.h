@@ -1,6 +1,7 @@
 // One container, from its launch to its end.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,6 +27,9 @@ namespace containerizer {
 
 using isolators::ContainerTermination;
 using isolators::Isolator;
+
+void set_resources(const std::vector<mesos::v1::Resource>& resources,
+                   const std::map<std::string, double>& limits, ContainerConfig* config);
 
 // What all containers of an agent use.
 struct Services {
@@ -69,6 +73,11 @@ class Container : public std::enable_shared_from_this<Container> {
   // Asks for its end; returns at once. The first request counts. What `cause` says becomes part of
   // the termination, and that of the children.
   void request_destroy(ContainerTermination cause = {});
+
+  // Other resources and limits, for a root: written to its checkpoint, and to the isolators if it
+  // runs.
+  base::Status update(const std::vector<mesos::v1::Resource>& resources,
+                      const std::map<std::string, double>& limits);
 
   // Sends a signal to the command. Before it runs, and for SIGKILL, this ends the container.
   base::Status kill(int signal);

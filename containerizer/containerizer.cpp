@@ -35,18 +35,34 @@ constexpr size_t kSpareDescriptors = 64;
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
-ContainerConfig make_config(const LaunchParameters& parameters,
-                            const std::shared_ptr<Container>& parent, bool switch_user) {
+std::string sandbox_path(const LaunchParameters& parameters,
+                         const std::shared_ptr<Container>& parent, const std::string& work_dir) {
+  if (parameters.directory) return *parameters.directory;
+  // What is recovered without its configuration has no sandbox that is known.
+  if (parent == nullptr || !parent->config().has_directory()) {
+    return Sandbox::path_of(work_dir, parameters.id);
+  }
+  return Sandbox::child_path(parent->config().directory(), parameters.id.value());
+}
+
+// The sandbox of a container that has ended, or is to be undone.
+std::string recorded_sandbox(const RuntimePaths& paths, const std::string& work_dir,
+                             const ContainerId& id) {
   ContainerConfig config;
+  const auto read = read_checkpoint(paths.file(id, kConfigFile), &config);
+  return read && config.has_directory() ? config.directory() : Sandbox::path_of(work_dir, id);
+}
+
+ContainerConfig make_config(const LaunchParameters& parameters,
+                            const std::shared_ptr<Container>& parent, const Options& options) {
+  ContainerConfig config;
+  config.set_directory(sandbox_path(parameters, parent, options.work_dir));
   *config.mutable_container_id() = parameters.id.to_message();
   config.set_container_class(parameters.container_class);
   *config.mutable_command_info() = parameters.command;
   if (parameters.container) *config.mutable_container_info() = *parameters.container;
-  for (const auto& resource : parameters.resources) *config.add_resources() = resource;
-  for (const auto& [name, value] : parameters.limits) {
-    (*config.mutable_limits())[name].set_value(value);
-  }
-  if (switch_user && parameters.command.has_user()) {
+  set_resources(parameters.resources, parameters.limits, &config);
+  if (options.switch_user && parameters.command.has_user()) {
     config.set_user(parameters.command.user());
   } else if (parent != nullptr && parent->config().has_user()) {
     config.set_user(parent->config().user());
@@ -124,7 +140,7 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
   CO_TRY_VOID(check_parent(id));
   CO_TRY_VOID(check_spare_descriptors());
   const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
-  ContainerConfig config = make_config(parameters, parent, services_.options.switch_user);
+  ContainerConfig config = make_config(parameters, parent, services_.options);
   CO_TRY_VOID(check_supported(config));
   auto container = add(id, std::move(config));
   if (!id.has_parent()) ended_.drop_root(id);
@@ -164,7 +180,9 @@ Task<void> Containerizer::forget_launch(const Container& container) {
   Status removed;
   if (container.config().created_directory()) {
     removed = co_await base::run_on_worker(
-        [work_dir = services_.options.work_dir, id] { return Sandbox::remove(work_dir, id); });
+        [work_dir = services_.options.work_dir, path = container.config().directory()] {
+          return Sandbox::remove(work_dir, path);
+        });
   }
   if (removed && container.has_runtime_directory()) {
     ended_.forget(id);
@@ -200,6 +218,16 @@ Status Containerizer::kill(const ContainerId& id, int signal) {
                 concat("Container '", id.to_string(), "' cannot be found (or is already killed)"));
   }
   return container->kill(signal);
+}
+
+Status Containerizer::update(const ContainerId& id,
+                             const std::vector<mesos::v1::Resource>& resources,
+                             const std::map<std::string, double>& limits) {
+  const auto container = find(id);
+  if (container == nullptr) {
+    return fail(ErrorKind::kNotFound, concat("Container ", id.to_string(), " cannot be found"));
+  }
+  return container->update(resources, limits);
 }
 
 Task<void> Containerizer::destroy_all() {
@@ -240,7 +268,8 @@ Task<void> Containerizer::erase_files(ContainerId id, bool sandbox, std::shared_
       [id, sandbox, paths = services_.paths, work_dir = services_.options.work_dir] {
         // The sandbox first: as long as there is the runtime directory, an agent that starts after
         // a crash knows the container, and its removal can be asked for again.
-        const Status removed = sandbox ? Sandbox::remove(work_dir, id) : Status();
+        const Status removed =
+            sandbox ? Sandbox::remove(work_dir, recorded_sandbox(paths, work_dir, id)) : Status();
         return removed ? remove_runtime_directory(paths, id) : removed;
       });
   erasing_.erase(id);

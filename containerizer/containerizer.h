@@ -23,6 +23,8 @@ struct LaunchParameters {
   std::optional<mesos::v1::ContainerInfo> container;
   std::vector<mesos::v1::Resource> resources;
   std::map<std::string, double> limits;
+  // The sandbox of a root that is no standalone container (see Sandbox::create).
+  std::optional<std::string> directory;
 };
 
 class Containerizer {
@@ -46,6 +48,11 @@ class Containerizer {
 
   // Sends a signal to the container's command, as Container::kill. kNotFound: it is not running.
   base::Status kill(const ContainerId& id, int signal);
+
+  // Gives a running root other resources and limits. kNotFound: it is not there. Other errors: some
+  // of it could not be set.
+  base::Status update(const ContainerId& id, const std::vector<mesos::v1::Resource>& resources,
+                      const std::map<std::string, double>& limits);
 
   // Asks for the end of all containers and waits until they are gone.
   base::Task<void> destroy_all();

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <span>
 #include <vector>
 
 #include "base/files.h"
@@ -44,14 +45,39 @@ Status set_up(int fd, const std::string& path, mode_t mode,
   return {};
 }
 
-// The directories below work_dir that lead to the sandbox, e.g. containers, a, containers, b.
-std::vector<std::string> components(const ContainerId& id) {
+// The directories below work_dir that lead to a sandbox: fixed names and ids, alternately.
+struct Components {
   std::vector<std::string> names;
-  for (std::string_view level : base::split(id.to_string(), '.')) {
-    names.emplace_back(kChildrenDirectory);
-    names.emplace_back(level);
+  size_t first_sandbox;  // those of its ancestors and its own are this, and every second one after
+
+  bool is_sandbox(size_t index) const {
+    return index >= first_sandbox && (index - first_sandbox) % 2 == 0;
   }
-  return names;
+};
+
+Result<Components> split_path(const std::string& work_dir, const std::string& path) {
+  static constexpr std::string_view kExecutor[] = {"slaves", "frameworks", "executors", "runs"};
+  static constexpr std::string_view kStandalone[] = {kChildrenDirectory};
+  const auto refuse = [&path] {
+    return base::fail(base::ErrorKind::kInvalid, concat("'", path, "' is no sandbox"));
+  };
+  if (!path.starts_with(concat(work_dir, "/"))) return refuse();
+  Components found;
+  for (const auto name : base::split(std::string_view(path).substr(work_dir.size() + 1), '/')) {
+    if (name.empty() || name == "." || name == "..") return refuse();
+    found.names.emplace_back(name);
+  }
+  const bool executor = found.names.front() == kExecutor[0];
+  const std::span<const std::string_view> fixed =
+      executor ? std::span<const std::string_view>(kExecutor) : kStandalone;
+  found.first_sandbox = 2 * fixed.size() - 1;
+  if (found.names.size() <= found.first_sandbox || found.names.size() % 2 != 0) return refuse();
+  for (size_t i = 0; i < found.names.size(); i += 2) {
+    if (found.names[i] != (i / 2 < fixed.size() ? fixed[i / 2] : kChildrenDirectory)) {
+      return refuse();
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -82,16 +108,21 @@ std::string Sandbox::path_of(const std::string& work_dir, const ContainerId& id)
   return base::join_path(work_dir, concat(kChildrenDirectory, "/", id.to_path(kChildrenDirectory)));
 }
 
-Result<Sandbox> Sandbox::create(const std::string& work_dir, const ContainerId& id,
+std::string Sandbox::child_path(const std::string& parent, std::string_view child) {
+  return base::join_path(parent, concat(kChildrenDirectory, "/", child));
+}
+
+Result<Sandbox> Sandbox::create(const std::string& work_dir, const std::string& wanted,
                                 const std::optional<Credentials>& owner) {
+  TRY(const Components components, split_path(work_dir, wanted));
   Fd fd(open(work_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return base::fail_errno(concat("open '", work_dir, "'"));
   std::string path = work_dir;
   bool is_new = false;
-  const auto names = components(id);
+  const auto& names = components.names;
   for (size_t i = 0; i < names.size(); ++i) {
     path = base::join_path(path, names[i]);
-    const bool is_sandbox = i % 2 == 1;
+    const bool is_sandbox = components.is_sandbox(i);
     is_new = mkdirat(fd.get(), names[i].c_str(), 0700) == 0;
     if (!is_new && errno != EEXIST) return base::fail_errno(concat("mkdir '", path, "'"));
     TRY(Fd made, open_directory(fd.get(), names[i], path));
@@ -136,10 +167,11 @@ std::string Sandbox::safe_path(std::string_view name) const {
   return concat("/proc/self/fd/", fd_.get(), "/", name);
 }
 
-Status Sandbox::remove(const std::string& work_dir, const ContainerId& id) {
+Status Sandbox::remove(const std::string& work_dir, const std::string& path) {
+  TRY(Components components, split_path(work_dir, path));
   Fd fd(open(work_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return base::fail_errno(concat("open '", work_dir, "'"));
-  auto names = components(id);
+  auto& names = components.names;
   const std::string last = names.back();
   names.pop_back();
   for (const auto& name : names) {

@@ -21,14 +21,21 @@ base::Result<isolators::Credentials> find_user(const std::string& name);
 
 class Sandbox {
  public:
-  // Makes the directory and those above it, up to `work_dir`, as far as they are missing. A sandbox
-  // that was made now has mode 0750 and is given to `owner`, if there is one; if that fails, it is
-  // deleted again. The directories between sandboxes stay the agent's.
-  static base::Result<Sandbox> create(const std::string& work_dir, const ContainerId& id,
+  // Makes the directory `path` and those above it, up to `work_dir`, as far as they are missing. A
+  // sandbox that was made now has mode 0750 and is given to `owner`, if there is one; if that
+  // fails, it is deleted again. The directories between sandboxes stay the agent's. `path` is what
+  // path_of(), child_path() or an executor's run directory is, see below; anything else is
+  // kInvalid.
+  static base::Result<Sandbox> create(const std::string& work_dir, const std::string& path,
                                       const std::optional<isolators::Credentials>& owner);
 
+  // Of a standalone container and those nested in it:
   // <work_dir>/containers/<root>[/containers/<child>...]
   static std::string path_of(const std::string& work_dir, const ContainerId& id);
+
+  // Of a container nested in the one whose sandbox is `parent`, which may also be an executor's:
+  // <work_dir>/slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<root>
+  static std::string child_path(const std::string& parent, std::string_view child);
 
   const std::string& path() const { return path_; }
 
@@ -48,7 +55,7 @@ class Sandbox {
   std::string safe_path(std::string_view name) const;
 
   // Deletes a sandbox and all in it. Fine if there is none. For a worker thread.
-  static base::Status remove(const std::string& work_dir, const ContainerId& id);
+  static base::Status remove(const std::string& work_dir, const std::string& path);
 
  private:
   Sandbox(std::string path, base::Fd fd, bool is_new)

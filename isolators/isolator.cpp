@@ -14,6 +14,8 @@ Task<Status> Isolator::prepare(const ContainerId&, const ContainerConfig&, Launc
 
 Task<Status> Isolator::isolate(const ContainerId&, pid_t) { co_return {}; }
 
+Status Isolator::update(const ContainerId&, const ContainerConfig&) { return {}; }
+
 std::optional<Task<Limitation>> Isolator::watch(const ContainerId&) { return std::nullopt; }
 
 std::optional<Limitation> Isolator::limitation_at_end(const ContainerId&) { return std::nullopt; }

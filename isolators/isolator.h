@@ -59,6 +59,9 @@ class Isolator {
   // The process exists, but waits.
   virtual base::Task<base::Status> isolate(const ContainerId& id, pid_t pid);
 
+  // What a running root may use has changed: `config` has the new resources and limits.
+  virtual base::Status update(const ContainerId& id, const ContainerConfig& config);
+
   // A task that ends when the container has run into a limit, and is cancelled when the container
   // ends otherwise. Nothing: there is no limit to watch.
   virtual std::optional<base::Task<Limitation>> watch(const ContainerId& id);

@@ -1,25 +1,35 @@
-// POST /api/v1/executor. There are no executors yet that could subscribe, so of the executor API
-// this is what comes before: the order of checks, and that a token is good for its own executor
-// only.
+// POST /api/v1/executor: the order of checks, the stream of events, and what executors report.
 
 #include <expected>
+#include <memory>
 
+#include "agent/tasks/event_stream.h"
+#include "agent/tasks/tasks.h"
+#include "base/combine.h"
 #include "base/strings.h"
+#include "http/recordio.h"
 #include "operator_api/api.h"
 #include "operator_api/endpoints.h"
+#include "operator_api/executor_validation.h"
 #include "operator_api/media.h"
 #include "proto/json_read.h"
+#include "proto/json_write.h"
 #include "proto/mesos/v1/executor/executor.pb.h"
 
 namespace operator_api {
 
+using agent::EventStream;
 using agent::Executor;
 using base::concat;
 using base::Task;
 using http::error_response;
 using Call = mesos::v1::executor::Call;
+using Event = mesos::v1::executor::Event;
 
 namespace {
+
+// Between heartbeats, as in Mesos.
+constexpr std::chrono::minutes kHeartbeatInterval{30};
 
 std::expected<Call, http::Response> parse_call(const std::string& text, Encoding encoding) {
   const auto refuse = [](std::string reason) {
@@ -35,22 +45,6 @@ std::expected<Call, http::Response> parse_call(const std::string& text, Encoding
         parsed.error().message));
   }
   return call;
-}
-
-// What is wrong with the call; empty if nothing is.
-std::string check_call(const Call& call) {
-  const struct {
-    Call::Type type;
-    std::string_view member;
-    bool present;
-  } kMembers[] = {{Call::SUBSCRIBE, "subscribe", call.has_subscribe()},
-                  {Call::UPDATE, "update", call.has_update()},
-                  {Call::MESSAGE, "message", call.has_message()}};
-  if (!call.has_type()) return "Expecting 'type' to be present";
-  for (const auto& [type, member, present] : kMembers) {
-    if (call.type() == type && !present) return concat("Expecting '", member, "' to be present");
-  }
-  return "";
 }
 
 // Why the sender may not speak for the executor; empty if it may.
@@ -75,11 +69,16 @@ std::string check_claims(const http::Principal& principal, const Call& call,
   return "";
 }
 
-http::Response respond(const Context& context, const Call& call) {
-  if (call.type() == Call::HEARTBEAT) return {.status = 202};
-  const auto& frameworks = context.agent.state.frameworks;
-  const auto framework = frameworks.find(call.framework_id().value());
-  if (framework == frameworks.end()) return error_response(400, "Framework cannot be found");
+// The answer, if there is one before the call is carried out.
+std::optional<http::Response> look_up(const Context& context, const Call& call) {
+  if (call.type() == Call::HEARTBEAT) return http::Response{.status = 202};
+  const auto& state = context.agent.state;
+  const bool subscribes = call.type() == Call::SUBSCRIBE;
+  if (context.agent.tasks == nullptr || (!subscribes && state.recovering)) {
+    return error_response(503, "Agent has not finished recovery");
+  }
+  const auto framework = state.frameworks.find(call.framework_id().value());
+  if (framework == state.frameworks.end()) return error_response(400, "Framework cannot be found");
   const auto& executors = framework->second.executors;
   const auto executor = executors.find(call.executor_id().value());
   if (executor == executors.end()) return error_response(400, "Executor cannot be found");
@@ -87,8 +86,73 @@ http::Response respond(const Context& context, const Call& call) {
     const auto reason = check_claims(*context.principal, call, executor->second);
     if (!reason.empty()) return error_response(403, reason);
   }
-  return error_response(501, concat("The call ", Call::Type_Name(call.type()),
-                                    " is not implemented by this version of mesos-agent"));
+  if (!subscribes && executor->second.state == Executor::State::kRegistering) {
+    return error_response(403, "Executor is not subscribed");
+  }
+  if (call.type() == Call::UNKNOWN) {
+    return error_response(501, "The call UNKNOWN is not implemented");
+  }
+  return std::nullopt;
+}
+
+// The connection's end of a stream of events.
+class Taker {
+ public:
+  explicit Taker(std::shared_ptr<EventStream> stream) : stream_(std::move(stream)) {}
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
+  ~Taker() { stream_->abandon(); }
+
+  // The next event, or a heartbeat if there is none for long; nothing at the end.
+  Task<std::optional<Event>> next() {
+    auto event = co_await base::with_timeout(stream_->take(), kHeartbeatInterval);
+    if (event) co_return *std::move(event);
+    Event heartbeat;
+    heartbeat.set_type(Event::HEARTBEAT);
+    co_return heartbeat;
+  }
+
+ private:
+  std::shared_ptr<EventStream> stream_;
+};
+
+std::string encode(const Event& event, Encoding encoding) {
+  std::string text;
+  if (encoding == Encoding::kProtobuf) {
+    event.SerializePartialToString(&text);
+  } else {
+    proto::append_json(event, &text);
+  }
+  return text;
+}
+
+Task<void> serve_events(Context& context, const Call& call, Encoding encoding) {
+  const auto stream = std::make_shared<EventStream>();
+  Taker taker(stream);
+  context.agent.tasks->subscribe(call, stream);
+  http::Headers headers;
+  headers.set("Content-Type", name_of(encoding));
+  auto sent = co_await context.writer.start_stream(200, std::move(headers));
+  while (sent) {
+    const auto event = co_await taker.next();
+    if (!event) break;
+    std::string record;
+    http::append_record(encode(*event, encoding), &record);
+    sent = co_await context.writer.write(record);
+  }
+  if (sent) (void)co_await context.writer.finish();
+}
+
+void carry_out(agent::Tasks& tasks, const Call& call) {
+  if (call.type() == Call::UPDATE) {
+    tasks.update(call);
+    return;
+  }
+  mesos::internal::ExecutorToFrameworkMessage message;
+  *message.mutable_framework_id() = call.framework_id();
+  *message.mutable_executor_id() = call.executor_id();
+  message.set_data(call.message().data());
+  tasks.message_from_executor(message);
 }
 
 }  // namespace
@@ -125,12 +189,29 @@ Task<void> handle_executor_request(Context& context) {
     co_await context.reply(call.error());
     co_return;
   }
-  if (const auto wrong = check_call(*call); !wrong.empty()) {
+  if (const auto wrong = validate_executor_call(*call); !wrong.empty()) {
     co_await context.reply(
         error_response(400, concat("Failed to validate Executor::Call: ", wrong)));
     co_return;
   }
-  co_await context.reply(respond(context, *call));
+  std::optional<Encoding> events;
+  if (call->type() == Call::SUBSCRIBE) {
+    events = accepted_encoding(request.headers.find("Accept"));
+    if (!events) {
+      co_await context.reply(error_response(
+          406, "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'"));
+      co_return;
+    }
+  }
+  if (auto answer = look_up(context, *call)) {
+    co_await context.reply(*std::move(answer));
+  } else if (events) {
+    co_await serve_events(context, *call, *events);
+  } else {
+    // What is sent next sees what came of this, whoever sends it.
+    carry_out(*context.agent.tasks, *call);
+    co_await context.reply({.status = 202});
+  }
 }
 
 }  // namespace operator_api

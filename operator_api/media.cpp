@@ -50,12 +50,6 @@ bool accepts(const std::string* header, std::string_view type) {
   return false;
 }
 
-std::optional<Encoding> accepted_encoding(const std::string* header) {
-  if (accepts(header, kJson)) return Encoding::kJson;
-  if (accepts(header, kProtobuf)) return Encoding::kProtobuf;
-  return std::nullopt;
-}
-
 std::optional<http::Response> read_content_type(const Headers& headers, Media* media) {
   const std::string* content_type = headers.find("Content-Type");
   const std::string* message_type = headers.find("Message-Content-Type");
@@ -114,6 +108,12 @@ std::optional<http::Response> read_accept(const Headers& headers, Media* media) 
 }
 
 }  // namespace
+
+std::optional<Encoding> accepted_encoding(const std::string* header) {
+  if (accepts(header, kJson)) return Encoding::kJson;
+  if (accepts(header, kProtobuf)) return Encoding::kProtobuf;
+  return std::nullopt;
+}
 
 const char* name_of(Encoding encoding) {
   return encoding == Encoding::kJson ? kJson.data() : kProtobuf.data();

@@ -18,6 +18,10 @@ const char* name_of(Encoding encoding);
 // That of a body that is one message, by its Content-Type; nothing if it is neither.
 std::optional<Encoding> body_encoding(std::string_view content_type);
 
+// What a client wants by its Accept header, JSON first; nothing if it takes neither. Without a
+// header it takes everything.
+std::optional<Encoding> accepted_encoding(const std::string* header);
+
 struct Media {
   // The request's body: RecordIO of messages, or one message.
   bool streaming_request = false;

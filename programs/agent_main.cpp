@@ -220,6 +220,7 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   }
   const auto started = std::chrono::steady_clock::now();
   TRY_VOID(agent.containers.recover());
+  if (membership) TRY_VOID(membership->recover());
   agent.recovery_time = std::chrono::steady_clock::now() - started;
   LOG(INFO) << "Serving on " << listeners->description() << " with "
             << agent.containers.containers().size() << " recovered containers";

@@ -3,11 +3,14 @@
 #include <glog/logging.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/master/credential.h"
 #include "agent/master/detector.h"
 #include "agent/master/sasl_client.h"
+#include "agent/meta/checkpoints.h"
+#include "agent/meta/recover.h"
 #include "base/strings.h"
 #include "libprocess/upid.h"
 
@@ -41,6 +44,15 @@ Result<agent::MasterLink::Options> make_options(const agent::Agent& agent) {
   return options;
 }
 
+// Reserved dynamically, or a persistent volume: known by its checkpoint only.
+bool is_checkpointed(const mesos::v1::Resource& resource) {
+  if (resource.has_provider_id()) return false;
+  const int count = resource.reservations_size();
+  return resource.disk().has_persistence() ||
+         (count > 0 &&
+          resource.reservations(count - 1).type() == mesos::v1::Resource::ReservationInfo::DYNAMIC);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Membership>> Membership::make(agent::Agent& agent, base::EventLoop& loop) {
@@ -53,15 +65,29 @@ Result<std::unique_ptr<Membership>> Membership::make(agent::Agent& agent, base::
   self->link_ = std::make_unique<agent::MasterLink>(
       agent::MasterLink::Parts{agent.info, agent.state, agent.receiver, agent.sender},
       std::move(options), std::move(detector), self->make_hooks());
-  self->messages_ =
-      std::make_unique<agent::Messages>(agent.receiver, agent::MessageContext{*self->link_});
+  self->tasks_ = std::make_unique<agent::Tasks>(agent, self->make_task_services());
+  agent.tasks = self->tasks_.get();
+  self->messages_ = std::make_unique<agent::Messages>(
+      agent.receiver, agent::MessageContext{*self->link_, *self->tasks_});
   return self;
 }
 
 agent::MasterHooks Membership::make_hooks() {
   agent::MasterHooks hooks;
-  // There are no frameworks yet whose end would have to be waited for.
-  hooks.shut_down = [this] { scope_.spawn(stop_when_sent()); };
+  hooks.fill_reregistration = [this](mesos::internal::ReregisterSlaveMessage* message) {
+    tasks_->describe_for(message);
+  };
+  hooks.registered = [this](const mesos::v1::AgentID& id) {
+    mesos::v1::AgentInfo info = agent_.info;
+    *info.mutable_id() = id;
+    return agent::checkpoint_agent({agent_.flags.work_dir, id.value()}, info);
+  };
+  hooks.running = [this] { tasks_->registered(); };
+  hooks.reregistered = [this](const mesos::internal::SlaveReregisteredMessage& message) {
+    tasks_->reregistered(message);
+  };
+  hooks.disconnected = [this] { tasks_->disconnected(); };
+  hooks.shut_down = [this] { scope_.spawn(end_when_all_are_gone()); };
   hooks.failed = [this](base::Error error) {
     failure_ = std::move(error);
     loop_.stop();
@@ -69,17 +95,68 @@ agent::MasterHooks Membership::make_hooks() {
   return hooks;
 }
 
+agent::TaskServices Membership::make_task_services() {
+  agent::TaskServices services;
+  services.to_master = [this](const google::protobuf::Message& message) {
+    return link_->send(message);
+  };
+  services.to_process = [this](const std::string& pid, const google::protobuf::Message& message) {
+    const auto to = libprocess::Upid::parse(pid);
+    if (!to) {
+      LOG(ERROR) << "Cannot post to '" << pid << "': " << to.error().message;
+      return;
+    }
+    agent_.sender.send(link_->self(), *to, message.GetDescriptor()->full_name(),
+                       message.SerializeAsString());
+  };
+  services.has_resources = [](const std::vector<mesos::v1::Resource>& resources) {
+    return std::ranges::none_of(resources, is_checkpointed);
+  };
+  services.resource_version = link_->resource_version().value();
+  return services;
+}
+
+Status Membership::recover() {
+  TRY(recovered_, agent::recover_meta(agent_.flags.work_dir, agent_.flags.strict));
+  agent_.state.counters.recovery_errors += static_cast<uint64_t>(recovered_.errors);
+  if (!recovered_.info) return {};
+  LOG(INFO) << "Coming back as agent " << recovered_.info->id().value() << " with "
+            << recovered_.frameworks.size() << " frameworks";
+  *agent_.info.mutable_id() = recovered_.info->id();
+  agent_.state.recovering = true;
+  return {};
+}
+
 void Membership::start() {
   const auto unregister = [](evutil_socket_t, short, void* self) {
     LOG(WARNING) << "SIGUSR1: the agent unregisters and ends";
+    static_cast<Membership*>(self)->unregistered_ = true;
     static_cast<Membership*>(self)->link_->unregister();
   };
   on_user_signal_.reset(evsignal_new(loop_.base(), SIGUSR1, unregister, this));
   event_add(on_user_signal_.get(), nullptr);
+  scope_.spawn(recover_and_join());
+}
+
+Task<void> Membership::recover_and_join() {
+  co_await tasks_->recover(recovered_);
+  if (auto finished = agent::finish_recovery(agent_.flags.work_dir, recovered_); !finished) {
+    LOG(ERROR) << finished.error().message;
+  }
+  recovered_ = {};
   link_->start();
 }
 
-Task<void> Membership::stop_when_sent() {
+Task<void> Membership::end_when_all_are_gone() {
+  tasks_->shut_down();
+  co_await tasks_->all_gone();
+  // Whoever starts next is a new agent then: of this one nothing is left. What a master has shut
+  // down stays what it was, so that the master knows it again.
+  if (unregistered_) {
+    if (auto forgotten = agent::forget_agent(agent_.flags.work_dir); !forgotten) {
+      LOG(ERROR) << forgotten.error().message;
+    }
+  }
   co_await agent_.sender.flush();
   loop_.stop();
 }

@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/master/master_link.h"
 #include "agent/messages.h"
+#include "agent/tasks/tasks.h"
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "base/scope.h"
@@ -24,8 +25,12 @@ class Membership {
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
-  // Looks for the master, once the agent listens. From here on SIGUSR1 has the agent unregister and
-  // end, and the loop is stopped when the membership is over.
+  // Takes up the frameworks, executors and tasks that an earlier run has checkpointed;
+  // agent.containers must have recovered. Errors are for the user.
+  base::Status recover();
+
+  // Looks for the master, once the agent listens and executors have come back. From here on SIGUSR1
+  // has the agent unregister and end, and the loop is stopped when the membership is over.
   void start();
 
   // After the loop was stopped: why the agent must end with a failure, if it must.
@@ -38,12 +43,17 @@ class Membership {
 
   Membership(agent::Agent& agent, base::EventLoop& loop) : agent_(agent), loop_(loop) {}
   agent::MasterHooks make_hooks();
-  base::Task<void> stop_when_sent();
+  agent::TaskServices make_task_services();
+  base::Task<void> recover_and_join();
+  base::Task<void> end_when_all_are_gone();
 
   agent::Agent& agent_;
   base::EventLoop& loop_;
   std::optional<base::Error> failure_;
+  bool unregistered_ = false;
   std::unique_ptr<agent::MasterLink> link_;
+  std::unique_ptr<agent::Tasks> tasks_;
+  agent::RecoveredAgent recovered_;
   std::unique_ptr<agent::Messages> messages_;
   std::unique_ptr<event, EventDeleter> on_user_signal_;
   base::Scope scope_;  // last: its tasks end before what they use

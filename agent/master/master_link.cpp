@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/master/registration.h"
+#include "agent/resource_format.h"
 #include "base/combine.h"
 #include "base/strings.h"
 
@@ -284,7 +285,9 @@ void MasterLink::send_update() {
 
 void MasterLink::send_registration() {
   asked_ = true;
-  const auto post = [this](const google::protobuf::Message& message) {
+  const auto post = [this](google::protobuf::Message& message) {
+    // As Apache Mesos sends them: in the older form, if it can express them all.
+    downgrade_resources(message);
     parts_.sender.send(self_, master_pid_, message.GetDescriptor()->full_name(),
                        message.SerializeAsString());
   };

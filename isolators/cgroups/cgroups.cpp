@@ -65,9 +65,13 @@ Status CgroupsIsolator::make_groups(const ContainerId& id, const ContainerConfig
       }
     }
   }
+  return write_limits(known);
+}
+
+Status CgroupsIsolator::write_limits(const Owner& owner) {
   std::string failures;
   for (const auto& subsystem : subsystems_) {
-    auto updated = subsystem->update(known.group, config);
+    auto updated = subsystem->update(owner.group, owner.config);
     if (updated) continue;
     if (!failures.empty()) failures += "; ";
     failures += concat("Failed to update subsystem '", subsystem->controller(),
@@ -84,6 +88,13 @@ Task<Status> CgroupsIsolator::isolate(const ContainerId& id, pid_t pid) {
     CO_TRY_VOID(subsystem->isolate(id, own->second.config, pid));
   }
   co_return {};
+}
+
+Status CgroupsIsolator::update(const ContainerId& id, const ContainerConfig& config) {
+  const auto own = owners_.find(id);
+  if (own == owners_.end()) return {};
+  own->second.config = config;
+  return write_limits(own->second);
 }
 
 std::optional<Task<Limitation>> CgroupsIsolator::watch(const ContainerId& id) {

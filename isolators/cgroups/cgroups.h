@@ -20,6 +20,7 @@ class CgroupsIsolator final : public Isolator {
   base::Task<base::Status> prepare(const ContainerId& id, const ContainerConfig& config,
                                    LaunchSpec* spec) override;
   base::Task<base::Status> isolate(const ContainerId& id, pid_t pid) override;
+  base::Status update(const ContainerId& id, const ContainerConfig& config) override;
   std::optional<base::Task<Limitation>> watch(const ContainerId& id) override;
   std::optional<Limitation> limitation_at_end(const ContainerId& id) override;
   UsageReader usage_reader(const ContainerId& id) override;
@@ -35,6 +36,7 @@ class CgroupsIsolator final : public Isolator {
   // Whether the container has groups of its own; otherwise it lives in its nearest ancestor's.
   static bool owns_groups(const ContainerId& id, const ContainerConfig& config);
   const Owner* nearest_owner(ContainerId id) const;
+  base::Status write_limits(const Owner& owner);
   base::Status make_groups(const ContainerId& id, const ContainerConfig& config);
 
   std::vector<std::unique_ptr<Subsystem>> subsystems_;

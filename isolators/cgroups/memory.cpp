@@ -46,6 +46,13 @@ base::Result<Amounts> amounts_of(const ContainerConfig& config) {
 
 std::string limit_text(uint64_t bytes) { return bytes >= kUnlimitedBytes ? "-1" : concat(bytes); }
 
+// The kernel's own "no limit" is a little above kUnlimitedBytes.
+uint64_t hard_limit(const base::CgroupHierarchy& hierarchy, const std::string& group) {
+  const auto text = hierarchy.read(group, "memory.limit_in_bytes");
+  const auto bytes = text ? base::parse_number<uint64_t>(base::trim(*text)) : std::nullopt;
+  return bytes.value_or(kUnlimitedBytes);
+}
+
 uint64_t total_memory() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
          static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
@@ -97,9 +104,20 @@ void read_stat(std::string_view stat, ResourceStatistics* statistics) {
 Status MemorySubsystem::update(const std::string& group, const ContainerConfig& config) {
   TRY(const Amounts amounts, amounts_of(config));
   TRY_VOID(hierarchy().write(group, "memory.soft_limit_in_bytes", limit_text(amounts.soft)));
-  TRY_VOID(hierarchy().write(group, "memory.limit_in_bytes", limit_text(amounts.hard)));
-  if (!limit_swap_) return {};
-  return hierarchy().write(group, "memory.memsw.limit_in_bytes", limit_text(amounts.hard));
+  // As in Mesos, never lowered: what runs has taken what it had. A new group has no limit.
+  const uint64_t present = hard_limit(hierarchy(), group);
+  const bool is_new = present >= kUnlimitedBytes;
+  if (!is_new && amounts.hard <= present) return {};
+  const auto write_memory = [&] {
+    return hierarchy().write(group, "memory.limit_in_bytes", limit_text(amounts.hard));
+  };
+  if (!limit_swap_) return write_memory();
+  const auto write_swap = [&] {
+    return hierarchy().write(group, "memory.memsw.limit_in_bytes", limit_text(amounts.hard));
+  };
+  // Memory may at no time have a higher limit than memory and swap together.
+  TRY_VOID(is_new ? write_memory() : write_swap());
+  return is_new ? write_swap() : write_memory();
 }
 
 void MemorySubsystem::start_counting(const std::string& group) {

@@ -9,9 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "agent/agent.h"
 #include "agent/master/detector.h"
 #include "agent/master/master_link.h"
 #include "agent/messages.h"
+#include "agent/tasks/tasks.h"
+#include "base/files.h"
 #include "base/stream.h"
 #include "base/strings.h"
 #include "http/server.h"
@@ -19,6 +22,7 @@
 #include "libprocess/sender.h"
 #include "proto/mesos/internal/messages.pb.h"
 #include "tests/base/loop_test.h"
+#include "tests/scratch.h"
 
 namespace tests {
 
@@ -102,6 +106,36 @@ class MasterTest : public LoopTest {
     hooks_.shut_down = [this] { events_.emplace_back("shut down"); };
     hooks_.failed = [this](const base::Error& error) { failure_ = error.message; };
     lead(master_);
+    make_tasks();
+  }
+
+  // What runs tasks, of an agent of its own: no test here has it run any.
+  void make_tasks() {
+    containerizer::Options options;
+    options.work_dir = scratch_ / "work";
+    options.runtime_dir = scratch_ / "run";
+    options.launcher_dir = MESOS_BIN_DIR;
+    ASSERT_TRUE(base::make_directories(options.work_dir));
+    const std::string work_dir = "--work_dir=" + options.work_dir;
+    const char* arguments[] = {"mesos-agent", work_dir.c_str(), nullptr};
+    const char* environment[] = {nullptr};
+    auto flags = agent::load_flags(2, arguments, environment);
+    ASSERT_TRUE(flags.has_value()) << flags.error().message;
+    auto helper = containerizer::HelperImage::load(options.launcher_dir + "/mesos-containerizer");
+    ASSERT_TRUE(helper.has_value()) << helper.error().message;
+    containerizer::RuntimePaths paths(options.runtime_dir);
+    whole_agent_ = std::make_unique<agent::Agent>(
+        *std::move(flags), info_,
+        containerizer::Services{std::move(options),
+                                std::move(paths),
+                                containerizer::make_posix_launcher(*std::move(helper)),
+                                {}});
+    ASSERT_TRUE(whole_agent_->containers.recover());
+    agent::TaskServices services;
+    services.to_master = [](const auto&) { return false; };
+    services.to_process = [](const auto&, const auto&) {};
+    services.has_resources = [](const auto&) { return true; };
+    tasks_ = std::make_unique<agent::Tasks>(*whole_agent_, std::move(services));
   }
 
   // As a ZooKeeper would say it.
@@ -118,7 +152,8 @@ class MasterTest : public LoopTest {
     link_ =
         std::make_unique<Link>(Link::Parts{info_, state_, agent_.receiver, agent_.sender}, options_,
                                std::make_unique<ChosenDetector>(leader_, changed_), hooks_);
-    messages_ = std::make_unique<agent::Messages>(agent_.receiver, agent::MessageContext{*link_});
+    messages_ =
+        std::make_unique<agent::Messages>(agent_.receiver, agent::MessageContext{*link_, *tasks_});
     link_->start();
   }
 
@@ -187,6 +222,9 @@ class MasterTest : public LoopTest {
   agent::MasterHooks hooks_;
   std::vector<std::string> events_;
   std::string failure_;
+  const ScratchDirectory scratch_;
+  std::unique_ptr<agent::Agent> whole_agent_;
+  std::unique_ptr<agent::Tasks> tasks_;
   std::unique_ptr<Link> link_;
   std::unique_ptr<agent::Messages> messages_;
 };

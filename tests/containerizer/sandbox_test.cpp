@@ -35,9 +35,11 @@ class SandboxTest : public testing::Test {
   }
 
   base::Result<Sandbox> create(const ContainerId& id, std::optional<Credentials> owner = {}) {
-    return Sandbox::create(work_dir_.path(), id, owner);
+    return Sandbox::create(work_dir_.path(), Sandbox::path_of(work_dir_.path(), id), owner);
   }
-  base::Status remove(const ContainerId& id) { return Sandbox::remove(work_dir_.path(), id); }
+  base::Status remove(const ContainerId& id) {
+    return Sandbox::remove(work_dir_.path(), Sandbox::path_of(work_dir_.path(), id));
+  }
 
   void expect_untouched() const {
     EXPECT_EQ("precious", base::read_file(outside_ / "stdout").value());
@@ -98,7 +100,7 @@ TEST_F(SandboxTest, OneThatIsThereIsTakenAsItIs) {
 }
 
 TEST_F(SandboxTest, WorkDirMustExist) {
-  auto sandbox = Sandbox::create(work_dir_ / "missing", kRoot, {});
+  auto sandbox = Sandbox::create(work_dir_ / "missing", work_dir_ / "missing/containers/a", {});
   ASSERT_FALSE(sandbox.has_value());
   EXPECT_EQ("open '" + work_dir_ / "missing" + "': No such file or directory",
             sandbox.error().message);
@@ -108,8 +110,36 @@ TEST_F(SandboxTest, WorkDirMustExist) {
 TEST_F(SandboxTest, WorkDirMayBeALink) {
   fs::create_directory(work_dir_ / "real");
   fs::create_directory_symlink("real", work_dir_ / "link");
-  ASSERT_TRUE(Sandbox::create(work_dir_ / "link", kRoot, {}));
+  ASSERT_TRUE(Sandbox::create(work_dir_ / "link", work_dir_ / "link/containers/a", {}));
   EXPECT_TRUE(fs::exists(work_dir_ / "real/containers/a"));
+}
+
+TEST_F(SandboxTest, AnExecutorsIsBelowItsAgent) {
+  const std::string run = work_dir_ / "slaves/S0/frameworks/f/executors/e/runs/c";
+  const std::string child = Sandbox::child_path(run, "n");
+  EXPECT_EQ(run + "/containers/n", child);
+  ASSERT_TRUE(Sandbox::create(work_dir_.path(), child, {}));
+  EXPECT_EQ(0750U, mode_of(run));
+  EXPECT_EQ(0750U, mode_of(child));
+  EXPECT_EQ(0755U, mode_of(work_dir_ / "slaves/S0"));
+  EXPECT_EQ(0755U, mode_of(work_dir_ / "slaves/S0/frameworks/f/executors/e/runs"));
+  EXPECT_EQ(0755U, mode_of(run + "/containers"));
+  ASSERT_TRUE(Sandbox::remove(work_dir_.path(), child));
+  EXPECT_FALSE(fs::exists(child));
+  EXPECT_TRUE(fs::exists(run));
+}
+
+TEST_F(SandboxTest, NothingElseIsASandbox) {
+  for (const std::string path :
+       {"", "containers", "elsewhere/a", "containers/a/b", "containers/a/other/b", "containers/..",
+        "containers/a/containers", "containers//a", "slaves/S0", "slaves/S0/frameworks/f",
+        "slaves/S0/frameworks/f/executors/e/runs", "slaves/S0/meta/f/executors/e/runs/c"}) {
+    SCOPED_TRACE(path);
+    EXPECT_FALSE(Sandbox::create(work_dir_.path(), work_dir_ / path, {}));
+    EXPECT_FALSE(Sandbox::remove(work_dir_.path(), work_dir_ / path));
+  }
+  EXPECT_FALSE(Sandbox::remove(work_dir_.path(), "/"));
+  EXPECT_TRUE(fs::is_empty(work_dir_.path()));
 }
 
 TEST_F(SandboxTest, LinksInPlaceOfDirectoriesAreRefused) {

@@ -68,6 +68,7 @@ class RemoteExecutor:
         self._connection = connection
         self.reports: list[Message] = []
         self._taken: set[int] = set()
+        self.environment: dict[str, str] = {}  # as it was started
         self.gone = False  # its process has ended
         self._arrived = threading.Condition()
         self._reader = threading.Thread(target=self._read, name="remote executor", daemon=True)

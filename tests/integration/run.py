@@ -30,6 +30,8 @@ Files:
     v0.py, libprocess.py, libprocess_endpoint.py    messages between agents, masters and executors
     scripted_master.py, scripted_scheduler.py, scripted_tasks.py    a master that tests direct, its
                     frameworks, and the rules that status updates must keep
+    recorded_master.py          recorded conversations: drive an agent through them, and compare
+    master_case.py              the base class of tests of agents with a master
     attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
     principals.py   credentials, tokens and access control lists, and agents that ask for them

@@ -100,6 +100,9 @@ class ScriptedMaster(Scheduler):
         self.ping_interval = PING_INTERVAL
         self.ping_timeout: float | None = PING_TIMEOUT
         self.ping_first = False  # the first ping comes before SlaveRegisteredMessage
+        # Called in the master's thread with each message, before and after it is dealt with.
+        self.before: Callable[[Received], None] = lambda received: None
+        self.after: Callable[[Received], None] = lambda received: None
 
         self.received: list[Received] = []
         self.sent: list[Sent] = []
@@ -319,7 +322,9 @@ class ScriptedMaster(Scheduler):
             if handler is None:
                 self.problems.append(f"a master has no handler for {received}")
             else:
+                self.before(received)
                 handler(received)
+                self.after(received)
             self._arrived.notify_all()
 
     # -- authentication --

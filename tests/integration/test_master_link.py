@@ -32,14 +32,14 @@ class MasterTest(unittest.TestCase):
 
     maxDiff = 8000
 
-    def join(self, master: ScriptedMaster, wait: bool = True, **flags: Any) -> Agent:
+    def join(self, scripted: ScriptedMaster, wait: bool = True, **flags: Any) -> Agent:
         """An agent that is told of this master, and, with `wait`, has registered with it."""
-        agent = Agent(self.id(), {"master": "%s:%d" % master.address, **QUICK, **flags})
+        agent = Agent(self.id(), {"master": "%s:%d" % scripted.address, **QUICK, **flags})
         self.addCleanup(agent.shutdown)
         agent.start()
         if wait:
-            master.expect("RegisterSlaveMessage")
-            master.expect("UpdateSlaveMessage")
+            scripted.expect("RegisterSlaveMessage")
+            scripted.expect("UpdateSlaveMessage")
         return agent
 
     def master(self, **options: Any) -> ScriptedMaster:
@@ -130,10 +130,9 @@ class Registration(MasterTest):
         self.assertTrue(state["master_hostname"])
 
     def test_by_other_forms_of_the_flag(self) -> None:
-        host, port = self.master().address
-        for text in (f"master@{host}:{port}", f"localhost:{port}"):
-            with self.subTest(text), ScriptedMaster() as master:
-                self.join(master, master=text.replace(str(port), str(master.address[1])))
+        for form in ("master@127.0.0.1:%d", "localhost:%d"):
+            with self.subTest(form), ScriptedMaster() as master:
+                self.join(master, master=form % master.address[1]).stop()
         master = self.master()
         file = self.enterContext(contextlib.closing(_Scratch())).path
         Path(file).write_text(" %s:%d\n" % master.address)

@@ -56,10 +56,24 @@ _ENUMS: dict[str, dict[str, int]] = {
         "TASK_STAGING": 6, "TASK_STARTING": 0, "TASK_RUNNING": 1, "TASK_KILLING": 8,
         "TASK_FINISHED": 2, "TASK_FAILED": 3, "TASK_KILLED": 4, "TASK_ERROR": 7, "TASK_LOST": 5,
     },
+    "ExecutorCallType": {"UNKNOWN": 0, "SUBSCRIBE": 1, "UPDATE": 2, "MESSAGE": 3, "HEARTBEAT": 4},
+    "ExecutorEventType": {
+        "UNKNOWN": 0, "SUBSCRIBED": 1, "LAUNCH": 2, "LAUNCH_GROUP": 8, "KILL": 3, "ACKNOWLEDGED": 4,
+        "MESSAGE": 5, "ERROR": 6, "SHUTDOWN": 7, "HEARTBEAT": 9,
+    },
+    "StatusSource": {"SOURCE_MASTER": 0, "SOURCE_AGENT": 1, "SOURCE_EXECUTOR": 2},
+    "CheckType": {"UNKNOWN": 0, "COMMAND": 1, "HTTP": 2, "TCP": 3},
+    "IpProtocol": {"IPv4": 1, "IPv6": 2},
+    "CapabilityType": {
+        "UNKNOWN": 0, "REVOCABLE_RESOURCES": 1, "TASK_KILLING_STATE": 2, "GPU_RESOURCES": 3,
+        "SHARED_RESOURCES": 4, "PARTITION_AWARE": 5, "MULTI_ROLE": 6,
+    },
     "Reason": {
         "REASON_CONTAINER_LIMITATION": 19, "REASON_CONTAINER_LIMITATION_DISK": 20,
         "REASON_CONTAINER_LIMITATION_MEMORY": 8, "REASON_IO_SWITCHBOARD_EXITED": 27,
         "REASON_EXECUTOR_TERMINATED": 1, "REASON_CONTAINER_LAUNCH_FAILED": 21,
+        "REASON_TASK_CHECK_STATUS_UPDATED": 28, "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED": 29,
+        "REASON_MAX_COMPLETION_TIME_REACHED": 33,
     },
 }
 
@@ -123,7 +137,9 @@ DockerVolume: driver=1 string, name=2 string
 HostPath: path=1 string
 SandboxPath: type=1 SandboxPathType, path=2 string
 Resource: name=1 string, type=2 ValueType, scalar=3 Scalar, role=6 string,
-  reservations=13 Reservation*, disk=7 DiskInfo, revocable=9 Empty, shared=10 Empty
+  reservations=13 Reservation*, disk=7 DiskInfo, revocable=9 Empty, shared=10 Empty,
+  allocation_info=11 AllocationInfo
+AllocationInfo: role=1 string
 Scalar: value=1 double
 Reservation: type=4 ReservationType, role=3 string, principal=1 string
 DiskInfo: persistence=1 Persistence, volume=2 Volume
@@ -159,6 +175,45 @@ Statistics: timestamp=1 double, cpus_user_time_secs=2 double, cpus_system_time_s
 Termination: exit_status=1 int32, state=2 TaskState, reason=3 Reason, limitation=4 Limitation,
   message=5 string
 Limitation: resources=1 Resource*
+ExecutorCall: executor_id=1 Id, framework_id=2 Id, type=3 ExecutorCallType,
+  subscribe=4 ExecutorSubscribe, update=5 ExecutorUpdate, message=6 CallMessage
+ExecutorSubscribe: unacknowledged_tasks=1 TaskInfo*, unacknowledged_updates=2 ExecutorUpdate*
+ExecutorUpdate: status=1 TaskStatus
+CallMessage: data=2 bytes
+TaskStatus: task_id=1 Id, state=2 TaskState, message=4 string, source=9 StatusSource,
+  reason=10 Reason, data=3 bytes, agent_id=5 Id, executor_id=7 Id, timestamp=6 double,
+  uuid=11 bytes, healthy=8 bool, check_status=15 CheckStatus
+CheckStatus: type=1 CheckType, command=2 CommandResult, http=3 HttpResult, tcp=4 TcpResult
+CommandResult: exit_code=1 int32
+HttpResult: status_code=1 uint32
+TcpResult: succeeded=1 bool
+ExecutorEvent: type=1 ExecutorEventType, subscribed=2 Subscribed, acknowledged=3 Acknowledged,
+  launch=4 EventLaunch, launch_group=8 EventLaunchGroup, kill=5 EventKill, message=6 EventMessage,
+  error=7 EventError
+Subscribed: executor_info=1 ExecutorInfo, framework_info=2 FrameworkInfo, agent_info=3 AgentInfo,
+  container_id=4 ContainerID
+Acknowledged: task_id=1 Id, uuid=2 bytes
+EventLaunch: task=1 TaskInfo
+EventLaunchGroup: task_group=1 TaskGroup
+TaskGroup: tasks=1 TaskInfo*
+EventKill: task_id=1 Id, kill_policy=2 KillPolicy
+EventMessage: data=1 bytes
+EventError: message=1 string
+KillPolicy: grace_period=1 Duration
+ExecutorInfo: executor_id=1 Id, framework_id=8 Id, command=7 Command
+FrameworkInfo: user=1 string, name=2 string, id=3 Id, checkpoint=5 bool, capabilities=10 Capability*
+Capability: type=1 CapabilityType
+TaskInfo: name=1 string, task_id=2 Id, agent_id=3 Id, resources=4 Resource*, command=7 Command,
+  container=9 Container, health_check=8 HealthCheck, check=13 CheckInfo, kill_policy=12 KillPolicy,
+  data=6 bytes, max_completion_time=14 Duration
+CheckInfo: type=1 CheckType, command=2 CheckCommand, http=3 HttpCheck, tcp=7 TcpCheck,
+  delay_seconds=4 double, interval_seconds=5 double, timeout_seconds=6 double
+CheckCommand: command=1 Command
+HttpCheck: protocol=5 IpProtocol, scheme=3 string, port=1 uint32, path=2 string
+TcpCheck: protocol=2 IpProtocol, port=1 uint32
+HealthCheck: delay_seconds=2 double, interval_seconds=3 double, timeout_seconds=4 double,
+  consecutive_failures=5 uint32, grace_period_seconds=6 double, type=8 CheckType,
+  command=7 Command, http=1 HttpCheck, tcp=9 TcpCheck
 """
 
 

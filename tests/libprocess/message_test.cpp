@@ -49,12 +49,14 @@ TEST(Message, is_read_from_path_and_fields) {
 
 TEST(Message, tells_from_whom_and_for_whom) {
   const Headers good = {{"Libprocess-From", "master@10.0.0.1:5050"}};
-  for (const char* path : {"", "/", "/slave(1)", "/slave(1)/", "//name", "slave(1)/name",
-                           "/slave%2(1)/name", "/slave(1)/na%me", "*"}) {
+  for (const char* path :
+       {"", "/", "/slave(1)", "/slave(1)/", "//name", "slave(1)/name", "/slave%2(1)/name",
+        "/slave(1)/na%me", "*", "/slave(1)/a%0Ab", "/slave%00/name"}) {
     const auto message = parse_message(path, good);
     ASSERT_FALSE(message.has_value()) << path;
     EXPECT_EQ(base::ErrorKind::kInvalid, message.error().kind);
   }
+  EXPECT_FALSE(parse_message("/slave(1)/" + std::string(257, 'x'), good).has_value());
   for (const char* from : {"", "@0.0.0.0:0", "master", "master@host:5050"}) {
     EXPECT_FALSE(parse_message("/slave(1)/name", {{"Libprocess-From", from}}).has_value()) << from;
   }

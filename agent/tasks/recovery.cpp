@@ -1,0 +1,166 @@
+// Frameworks, executors and tasks of an earlier run of the agent.
+
+#include <glog/logging.h>
+
+#include <set>
+
+#include "agent/meta/update_log.h"
+#include "agent/tasks/tasks.h"
+#include "base/combine.h"
+#include "base/duration.h"
+#include "base/strings.h"
+
+namespace agent {
+
+using base::concat;
+using base::Task;
+
+namespace {
+
+// As the task's updates say, up to the first that ends it.
+void replay(const RecoveredTask& recovered, mesos::v1::Task* task, bool* acknowledged) {
+  *acknowledged = false;
+  for (const auto& update : recovered.updates) {
+    const auto& status = update.status();
+    const int count = task->statuses_size();
+    if (count > 0 && task->statuses(count - 1).state() == status.state()) {
+      *task->mutable_statuses(count - 1) = status;
+    } else {
+      *task->add_statuses() = status;
+    }
+    task->set_state(status.state());
+    if (!recovered.acknowledged.contains(update.uuid()) && !task->has_status_update_uuid()) {
+      task->set_status_update_state(status.state());
+      task->set_status_update_uuid(update.uuid());
+    }
+    if (is_terminal(status.state())) {
+      *acknowledged = recovered.acknowledged.contains(update.uuid());
+      return;
+    }
+  }
+}
+
+Task<void> settled(std::shared_ptr<ExecutorControl> control) { co_await control->settled.wait(); }
+
+}  // namespace
+
+Task<void> Tasks::recover(RecoveredAgent recovered) {
+  state_.drain_config = recovered.drain;
+  for (auto& framework : recovered.frameworks) recover_framework(std::move(framework));
+  destroy_strangers();
+  const bool any = !state_.frameworks.empty();
+  // Executors whose containers have ended meanwhile are done with in the order of things.
+  std::vector<ExecutorKey> waiting;
+  for (auto& [framework_id, framework] : state_.frameworks) {
+    for (auto& [executor_id, executor] : framework.executors) {
+      waiting.push_back({framework_id, executor_id});
+    }
+  }
+  for (const auto& key : waiting) {
+    scope_.spawn(live(key, std::nullopt, std::chrono::nanoseconds::max()));
+  }
+  if (any) {
+    reconnect(recovered);
+    co_await executors_back(waiting);
+  }
+  state_.recovering = false;
+  for (const auto& key : waiting) {
+    Framework* framework = nullptr;
+    Executor* executor = find_executor(key, &framework);
+    if (executor == nullptr || executor->state != Executor::State::kRegistering) continue;
+    const std::string limit = base::to_string(agent_.flags.executor_reregistration_timeout);
+    LOG(WARNING) << "Executor '" << key.executor << "' of framework " << key.framework
+                 << " did not reregister within " << limit;
+    destroy(*executor, {gone_state(*framework), Status::REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
+                        concat("Executor did not reregister within ", limit)});
+  }
+  if (state_.drain_config) kill_all_for_drain();
+}
+
+// Until all have come, or ended, or their time is over.
+Task<void> Tasks::executors_back(const std::vector<ExecutorKey>& waiting) {
+  std::vector<Task<void>> all;
+  for (const auto& key : waiting) {
+    if (const Executor* executor = find_executor(key)) all.push_back(settled(executor->control));
+  }
+  co_await base::with_timeout(base::all_of(std::move(all)),
+                              agent_.flags.executor_reregistration_timeout);
+}
+
+// Executors of frameworks that do not checkpoint, and of runs that are not on disk.
+void Tasks::destroy_strangers() {
+  std::set<isolators::ContainerId> known;
+  for (const auto& [framework_id, framework] : state_.frameworks) {
+    for (const auto& [executor_id, executor] : framework.executors) {
+      known.insert(executor.container_id);
+    }
+  }
+  const std::string agents = concat(WorkPaths(agent_.flags.work_dir).agents(), "/");
+  for (const auto& [id, container] : agent_.containers.containers()) {
+    if (id.has_parent() || known.contains(id)) continue;
+    if (!container->config().directory().starts_with(agents)) continue;
+    LOG(WARNING) << "Destroying container " << id.to_string() << ", an executor that is not known";
+    container->request_destroy();
+  }
+}
+
+// Drivers wait to be called. The others come by themselves.
+void Tasks::reconnect(const RecoveredAgent& recovered) {
+  mesos::internal::ReconnectExecutorMessage message;
+  *message.mutable_slave_id() = agent_.info.id();
+  for (const auto& framework : recovered.frameworks) {
+    for (const auto& executor : framework.executors) {
+      if (executor.run.libprocess_pid && !executor.run.completed) {
+        services_.to_process(*executor.run.libprocess_pid, message);
+      }
+    }
+  }
+}
+
+void Tasks::recover_framework(const RecoveredFramework& recovered) {
+  Framework framework;
+  framework.info = recovered.info;
+  framework.pid = recovered.pid == "@0.0.0.0:0" ? "" : recovered.pid;
+  for (const auto& executor : recovered.executors) recover_executor(framework, executor);
+  const std::string id = framework.info.id().value();
+  if (framework.executors.empty()) {
+    state_.completed_frameworks.push_back(std::move(framework));
+  } else {
+    state_.frameworks.emplace(id, std::move(framework));
+  }
+}
+
+void Tasks::recover_executor(Framework& framework, const RecoveredExecutor& recovered) {
+  Executor executor;
+  executor.info = recovered.info;
+  executor.is_command_executor = recovered.generated_for_command_task;
+  executor.container_id = isolators::ContainerId::root_of(recovered.run.container);
+  executor.sandbox = paths().sandbox(run_of(framework, executor));
+  for (const auto& task : recovered.run.tasks) {
+    mesos::v1::Task known = task.task;
+    bool acknowledged = false;
+    replay(task, &known, &acknowledged);
+    const std::string& framework_id = framework.info.id().value();
+    const std::string& task_id = known.task_id().value();
+    if (acknowledged || recovered.run.completed) {
+      executor.completed_tasks.push_back(std::move(known));
+      continue;
+    }
+    if (auto streamed =
+            updates_.recover(framework_id, task_id, task.log, task.updates, task.acknowledged);
+        !streamed) {
+      LOG(ERROR) << streamed.error().message;
+    }
+    auto& tasks = is_terminal(known.state()) ? executor.terminated_tasks : executor.launched_tasks;
+    tasks.push_back(std::move(known));
+  }
+  if (recovered.run.completed) {
+    executor.state = Executor::State::kTerminated;
+    framework.completed_executors.push_back(std::move(executor));
+    return;
+  }
+  executor.control = std::make_shared<ExecutorControl>();
+  framework.executors.emplace(executor.info.executor_id().value(), std::move(executor));
+}
+
+}  // namespace agent
