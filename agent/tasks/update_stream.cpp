@@ -40,9 +40,8 @@ Result<typename UpdateStream<Record>::Update> UpdateStream<Record>::acknowledge(
     const std::string& uuid) {
   if (queue_.empty() || Traits::uuid(queue_.front()) != uuid) {
     return fail(ErrorKind::kConflict,
-                known_.contains(uuid)
-                    ? "the update is not the one that waits to be acknowledged"
-                    : "there is no such update");
+                known_.contains(uuid) ? "the update is not the one that waits to be acknowledged"
+                                      : "there is no such update");
   }
   if (log_) {
     Record record;

@@ -59,10 +59,9 @@ Result<UpdateStreams::Added> UpdateStreams::add(const StatusUpdate& update,
   }
   Stream& stream = at->second;
   if (stream.checkpointed() != log.has_value()) {
-    return fail(ErrorKind::kConflict,
-                concat("Updates of ", describe(framework, task), " are ",
-                       stream.checkpointed() ? "" : "not ",
-                       "checkpointed, and this one is to be otherwise"));
+    return fail(ErrorKind::kConflict, concat("Updates of ", describe(framework, task), " are ",
+                                             stream.checkpointed() ? "" : "not ",
+                                             "checkpointed, and this one is to be otherwise"));
   }
   const bool idle = stream.empty();
   TRY(const bool added, stream.add(update));

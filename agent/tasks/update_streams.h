@@ -19,8 +19,8 @@
 namespace agent {
 
 // Belongs to the event loop's thread. Waits by itself only while a stream has an update that is not
-// acknowledged. No file is kept open: a record is appended by open, write and close (some 10 us), so
-// that thousands of tasks take no descriptors.
+// acknowledged. No file is kept open: a record is appended by open, write and close (some 10 us),
+// so that thousands of tasks take no descriptors.
 class UpdateStreams {
  public:
   // Called with the head of a stream each time it is to be sent. `latest_state` is not set: the
