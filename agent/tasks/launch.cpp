@@ -272,11 +272,8 @@ std::optional<Tasks::Refusal> Tasks::check_resources(const Launch& launch) const
                      "Task's resources have changed since the offer"};
     }
   }
-  std::vector<mesos::v1::Resource> wanted(launch.executor.resources().begin(),
-                                          launch.executor.resources().end());
-  for (const auto& task : launch.tasks) {
-    wanted.insert(wanted.end(), task.resources().begin(), task.resources().end());
-  }
+  auto wanted = launch.executor.resources();
+  for (const auto& task : launch.tasks) wanted.MergeFrom(task.resources());
   if (!services_.has_resources(wanted)) {
     return Refusal{Status::REASON_RESOURCES_UNKNOWN,
                    "The resources of the task, or of its executor, are not known to the agent"};

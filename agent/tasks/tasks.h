@@ -36,7 +36,7 @@ struct TaskServices {
 
   // Whether all these resources are the agent's, as far as they are reserved dynamically or
   // persistent volumes.
-  std::function<bool(const std::vector<mesos::v1::Resource>&)> has_resources;
+  std::function<bool(const google::protobuf::RepeatedPtrField<mesos::v1::Resource>&)> has_resources;
 
   // The version of the agent's own resources that offers are based on: 16 bytes.
   std::string resource_version;
@@ -73,6 +73,9 @@ class Tasks {
 
   // All that a master must know of an agent that comes back.
   void describe_for(mesos::internal::ReregisterSlaveMessage* message) const;
+
+  // What became of operations, which the API shows, and whose end a drain waits for.
+  void operations_changed(const mesos::internal::UpdateSlaveMessage::Operations& operations);
 
   // Asks all executors to end.
   void shut_down();
