@@ -93,9 +93,8 @@ Result<std::vector<Resource>> add_up(const std::vector<Resource>& resources) {
       return fail(ErrorKind::kInvalid,
                   concat("resource '", resource.name(), "': expected values of one type only"));
     }
-    const auto total = std::ranges::find_if(totals, [&resource](const Resource& candidate) {
-      return addable(candidate, resource);
-    });
+    const auto total = std::ranges::find_if(
+        totals, [&resource](const Resource& candidate) { return addable(candidate, resource); });
     if (total == totals.end()) {
       totals.push_back(resource);
     } else {
