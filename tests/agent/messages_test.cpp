@@ -16,6 +16,7 @@ using agent::in;
 using agent::LinkState;
 using agent::MessageSpec;
 using agent::Senders;
+using namespace std::chrono_literals;
 
 // What an agent must know of a message: docs of the protocol, one line each.
 struct Rule {
