@@ -308,6 +308,9 @@ Status authenticator_names(const std::vector<std::string>& names) {
 
 Status launcher_name(const std::string& text) { return one_of(text, {"linux", "posix"}); }
 Status severity(const std::string& text) { return one_of(text, {"INFO", "WARNING", "ERROR"}); }
+Status reconfiguration_policy(const std::string& text) {
+  return one_of(text, {"equal", "additive"});
+}
 Status recovery_mode(const std::string& text) { return one_of(text, {"reconnect", "cleanup"}); }
 
 Status ipv4_address(const std::string& text) {
@@ -536,6 +539,10 @@ constexpr std::array kTable = {
         "(Not in Apache Mesos.)"),
     row<&Flags::port>("port", "5051", "The TCP port to listen on."),
     row<&Flags::quiet>("quiet", "false", "Log nothing to stderr."),
+    row<&Flags::reconfiguration_policy, reconfiguration_policy>(
+        "reconfiguration_policy", "equal",
+        "What may have changed when an agent comes back: nothing (equal), or more resources and "
+        "attributes may be there (additive)."),
     row<&Flags::recover, recovery_mode>(
         "recover", "reconnect",
         "What to do with containers of an earlier run: reconnect to them, or cleanup and exit."),

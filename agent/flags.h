@@ -104,6 +104,7 @@ struct Flags {
   base::Bytes max_request_size;
   uint16_t port = 0;
   bool quiet = false;
+  std::string reconfiguration_policy;
   std::string recover;
   std::chrono::nanoseconds recovery_timeout{};
   std::chrono::nanoseconds registration_backoff_factor{};

@@ -45,12 +45,25 @@ void from_driver(MessageContext& context, const Upid& from, const T& message) {
   (context.tasks.*Method)(from.to_string(), message);
 }
 
-// For what this agent does not do: says so. Who sent it learns by the lack of an answer, as for all
-// messages that are lost.
-template <typename T>
-void refuse(MessageContext&, const Upid& from, const T& message) {
-  LOG(ERROR) << "A " << message.GetDescriptor()->full_name() << " from " << from.to_string()
-             << " is refused: this agent does not do yet what it asks for";
+// The same for operations. An error of the other's making is told and forgotten.
+template <typename T, base::Status (Operations::*Method)(const T&)>
+void to_operations(MessageContext& context, const Upid& from, const T& message) {
+  using base::ErrorKind;
+  auto done = (context.operations.*Method)(message);
+  context.tasks.operations_changed(context.operations.operations());
+  if (done) return;
+  const ErrorKind kind = done.error().kind;
+  if (kind == ErrorKind::kInvalid || kind == ErrorKind::kNotFound || kind == ErrorKind::kConflict) {
+    LOG(WARNING) << "A " << message.GetDescriptor()->full_name() << " from " << from.to_string()
+                 << " is refused: " << done.error().message;
+  } else {
+    context.fail(std::move(done).error());
+  }
+}
+
+void reconcile_operations(MessageContext& context, const Upid&,
+                          const internal::ReconcileOperationsMessage& message) {
+  context.operations.reconcile(message);
 }
 
 // --- The table ---
@@ -84,26 +97,28 @@ constexpr LinkStates kAlways = kRecovering | kRecovered;
 // Decoded and given to that member function of Tasks.
 #define TASKS(type, senders, states, method) \
   ROW(type, senders, states, (to_tasks<internal::type, &Tasks::method>))
+#define OPERATIONS(type, method) \
+  ROW(type, kAnybody, kRecovered, (to_operations<internal::type, &Operations::method>))
 #define DRIVER(type, senders, states, method) \
   ROW(type, senders, states, (from_driver<internal::type, &Tasks::method>))
 
 using enum Senders;
 
 constexpr std::array kTable = {
-    ROW(AcknowledgeOperationStatusMessage, kAnybody, kRecovered, refuse),
-    ROW(ApplyOperationMessage, kAnybody, kRecovered, refuse),
+    OPERATIONS(AcknowledgeOperationStatusMessage, acknowledge),
+    OPERATIONS(ApplyOperationMessage, apply),
     MessageSpec{MESSAGE(AuthenticationCompletedMessage), kAnybody, kAlways, pass_to_authenticatee},
     MessageSpec{MESSAGE(AuthenticationErrorMessage), kAnybody, kAlways, pass_to_authenticatee},
     MessageSpec{MESSAGE(AuthenticationFailedMessage), kAnybody, kAlways, pass_to_authenticatee},
     MessageSpec{MESSAGE(AuthenticationMechanismsMessage), kAnybody, kAlways, pass_to_authenticatee},
     MessageSpec{MESSAGE(AuthenticationStepMessage), kAnybody, kAlways, pass_to_authenticatee},
-    ROW(CheckpointResourcesMessage, kAnybody, kRecovered, refuse),
+    OPERATIONS(CheckpointResourcesMessage, checkpoint_resources),
     TASKS(DrainSlaveMessage, kAnybody, kRecovered, drain),
     TASKS(ExecutorToFrameworkMessage, kAnybody, kRunning, message_from_executor),
     TASKS(FrameworkToExecutorMessage, kAnybody, kRunning, message_to_executor),
     TASKS(KillTaskMessage, kMaster, kDisconnected | kRunning, kill_task),
     ROW(PingSlaveMessage, kAnybody, kAlways, ping),
-    ROW(ReconcileOperationsMessage, kAnybody, kRecovered, refuse),
+    ROW(ReconcileOperationsMessage, kAnybody, kRecovered, reconcile_operations),
     DRIVER(RegisterExecutorMessage, kAnybody, kAlways, register_executor),
     DRIVER(ReregisterExecutorMessage, kAnybody, kAlways, reregister_executor),
     TASKS(RunTaskGroupMessage, kMaster, kDisconnected | kRunning, run_task_group),
@@ -119,6 +134,7 @@ constexpr std::array kTable = {
 };
 
 #undef DRIVER
+#undef OPERATIONS
 #undef TASKS
 #undef ROW
 #undef MESSAGE
@@ -136,7 +152,7 @@ bool is_sender(const MessageSpec& row, const Upid& from, const Upid& master) {
 std::span<const MessageSpec> message_table() { return kTable; }
 
 Messages::Messages(libprocess::Receiver& receiver, MessageContext context)
-    : receiver_(receiver), context_(context) {
+    : receiver_(receiver), context_(std::move(context)) {
   receiver_.install(context_.link.self().id, [this](const Message& message) { receive(message); });
 }
 

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
 #include "agent/master/master_link.h"
+#include "agent/operations/operations.h"
 #include "agent/tasks/tasks.h"
 #include "libprocess/message.h"
 #include "libprocess/receiver.h"
@@ -17,6 +19,9 @@ namespace agent {
 struct MessageContext {
   MasterLink& link;
   Tasks& tasks;
+  Operations& operations;
+  // The agent cannot go on and is to be started again.
+  std::function<void(base::Error)> fail;
 };
 
 // Who may send a message.

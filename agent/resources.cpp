@@ -1,6 +1,5 @@
 #include "agent/resources.h"
 
-#include <google/protobuf/util/message_differencer.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <map>
 
 #include "agent/resource_check.h"
+#include "agent/resource_set.h"
+#include "agent/resource_values.h"
 #include "agent/value_text.h"
 #include "base/strings.h"
 #include "proto/json_read.h"
@@ -84,33 +85,6 @@ Result<std::vector<Resource>> parse_json_array(std::string_view text,
   return resources;
 }
 
-// Whether b can be added to a: they differ in nothing but the value.
-bool same_but_for_value(Resource a, Resource b) {
-  using Source = Resource::DiskInfo::Source;
-  if (a.disk().source().type() == Source::MOUNT) return false;
-  for (Resource* resource : {&a, &b}) {
-    resource->clear_scalar();
-    resource->clear_ranges();
-    resource->clear_set();
-  }
-  return google::protobuf::util::MessageDifferencer::Equals(a, b);
-}
-
-void add_value(Resource& total, const Resource& more) {
-  if (more.has_scalar()) {
-    total.mutable_scalar()->set_value(round_scalar(total.scalar().value() + more.scalar().value()));
-  }
-  if (more.has_ranges()) {
-    total.mutable_ranges()->MergeFrom(more.ranges());
-    coalesce(*total.mutable_ranges());
-  }
-  for (const std::string& item : more.set().item()) {
-    if (std::ranges::find(total.set().item(), item) == total.set().item().end()) {
-      total.mutable_set()->add_item(item);
-    }
-  }
-}
-
 Result<std::vector<Resource>> add_up(const std::vector<Resource>& resources) {
   std::vector<Resource> totals;
   std::map<std::string, Value::Type> types;
@@ -119,9 +93,8 @@ Result<std::vector<Resource>> add_up(const std::vector<Resource>& resources) {
       return fail(ErrorKind::kInvalid,
                   concat("resource '", resource.name(), "': expected values of one type only"));
     }
-    const auto total = std::ranges::find_if(totals, [&resource](const Resource& candidate) {
-      return same_but_for_value(candidate, resource);
-    });
+    const auto total = std::ranges::find_if(
+        totals, [&resource](const Resource& candidate) { return addable(candidate, resource); });
     if (total == totals.end()) {
       totals.push_back(resource);
     } else {
@@ -137,19 +110,6 @@ Result<std::vector<Resource>> parse_and_add_up(std::string_view text,
   TRY(const auto resources, text.starts_with('[') ? parse_json_array(text, default_role)
                                                   : parse_pairs(text, default_role));
   return add_up(resources);
-}
-
-bool is_empty(const Resource& resource) {
-  switch (resource.type()) {
-    case Value::SCALAR:
-      return resource.scalar().value() == 0;
-    case Value::RANGES:
-      return resource.ranges().range_size() == 0;
-    case Value::SET:
-      return resource.set().item_size() == 0;
-    case Value::TEXT:
-      return false;
-  }
 }
 
 uint64_t megabytes(base::Bytes bytes) { return bytes.count() / (1_MB).count(); }

@@ -1,10 +1,11 @@
 #include "containerizer/checkpoint.h"
 
-#include <cstring>
+#include <utility>
 
 #include "base/files.h"
 #include "base/process.h"
 #include "base/strings.h"
+#include "proto/record.h"
 
 namespace containerizer {
 
@@ -18,15 +19,11 @@ namespace {
 // They have the environments of containers in them, and with these what is secret.
 constexpr mode_t kMode = 0600;
 
-base::Result<std::string> make_record(const std::string& path,
-                                      const google::protobuf::MessageLite& message) {
-  if (!message.IsInitialized()) {
-    return fail(concat("Cannot write '", path, "': the message is incomplete"));
-  }
-  std::string record(sizeof(uint32_t), '\0');
-  message.AppendToString(&record);
-  const auto size = static_cast<uint32_t>(record.size() - sizeof(uint32_t));
-  std::memcpy(record.data(), &size, sizeof(size));
+Result<std::string> make_record(const std::string& path,
+                                const google::protobuf::MessageLite& message) {
+  auto record = proto::make_record(message);
+  if (!record)
+    return fail(std::move(record).error().with_context(concat("Cannot write '", path, "'")));
   return record;
 }
 
@@ -44,12 +41,12 @@ Status write_first_checkpoint(const std::string& path,
 }
 
 Status read_checkpoint(const std::string& path, google::protobuf::MessageLite* message) {
-  TRY(std::string content, base::read_file(path));
-  uint32_t size = 0;
-  if (content.size() < sizeof(size)) return fail(concat("'", path, "' is cut short"));
-  std::memcpy(&size, content.data(), sizeof(size));
-  if (content.size() - sizeof(size) != size ||
-      !message->ParseFromArray(content.data() + sizeof(size), static_cast<int>(size))) {
+  TRY(const std::string content, base::read_file(path));
+  proto::RecordReader reader(content);
+  const auto body = reader.next();
+  if (content.size() < sizeof(uint32_t)) return fail(concat("'", path, "' is cut short"));
+  if (!body || reader.offset() != content.size() ||
+      !message->ParseFromArray(body->data(), static_cast<int>(body->size()))) {
     return fail(concat("'", path, "' is damaged"));
   }
   return {};

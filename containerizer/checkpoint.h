@@ -1,7 +1,6 @@
-// The files under a container's runtime directory: one length-prefixed protobuf record each (32
-// bit, host byte order, as Apache Mesos writes its checkpoints). They are replaced as a whole, so a
-// reader finds the old content or the new; they need not survive power loss, because no container
-// does.
+// The files under a container's runtime directory: one record (proto/record.h) each. They are
+// replaced as a whole, so a reader finds the old content or the new; they need not survive power
+// loss, because no container does.
 #pragma once
 
 #include <google/protobuf/message_lite.h>

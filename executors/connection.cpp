@@ -214,13 +214,13 @@ Task<Status> Connection::send_calls(Session& session) {
       const auto left = heartbeat - std::chrono::steady_clock::now();
       const auto end = co_await base::any_of(wait_for(unsent_), base::sleep_task(left));
       if (end.index() == 0) continue;
-      CO_TRY_VOID(co_await post(session, encode_heartbeat(header)));
+      CO_TRY_VOID(co_await post(session, "HEARTBEAT", encode_heartbeat(header)));
       heartbeat = std::chrono::steady_clock::now() + kHeartbeatInterval;
       continue;
     }
     const std::string uuid = update->uuid;
     update->sent = true;
-    auto status = co_await post(session, encode_update(header, update->status));
+    auto status = co_await post(session, "UPDATE", encode_update(header, update->status));
     if (status) continue;
     if (status.error().kind != kLater) co_return status;
     // An agent that recovers takes subscriptions before it takes updates.
@@ -230,10 +230,10 @@ Task<Status> Connection::send_calls(Session& session) {
   }
 }
 
-Task<Status> Connection::post(Session& session, std::string body) {
+Task<Status> Connection::post(Session& session, const char* type, std::string body) {
   CO_TRY_VOID(co_await session.calls.send("POST", options_.target, headers(), body));
   CO_TRY(auto response, co_await session.calls.read_response());
-  if (response.status != 202) co_return co_await refusal(response, "a call");
+  if (response.status != 202) co_return co_await refusal(response, type);
   // The connection is free for another call when the response has been read to its end.
   CO_TRY_VOID(co_await http::read_all(response, kMaxText));
   co_return {};

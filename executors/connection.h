@@ -69,7 +69,7 @@ class Connection {
   base::Task<base::Status> read_events(Session& session);
   base::Status handle_record(std::string_view record);
   base::Task<base::Status> send_calls(Session& session);
-  base::Task<base::Status> post(Session& session, std::string body);
+  base::Task<base::Status> post(Session& session, const char* type, std::string body);
   http::Headers headers() const;
   void acknowledge(const Event& event);
   void disconnect();

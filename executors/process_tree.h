@@ -27,8 +27,9 @@ bool parse_stat(std::string_view text, ProcessEntry* entry);
 // All processes that can be seen.
 std::vector<ProcessEntry> list_processes();
 
-// Of `all`, the process `root` and what it has begotten: descendants, and members of its session
-// and group and their descendants. Without ourselves and our own group and session.
+// Of `all`, the process `root`, the leader of a session, and what it has begotten: descendants,
+// whoever is in a session or group with one of them, and the descendants of those. Never ourselves,
+// nor all of our own group and session.
 std::vector<ProcessEntry> tree_of(std::span<const ProcessEntry> all, pid_t root);
 
 // Of `all`, the descendants of `root`, without itself.

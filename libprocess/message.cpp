@@ -1,5 +1,7 @@
 #include "libprocess/message.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "http/chunk.h"
 #include "http/url.h"
@@ -25,6 +27,13 @@ std::string_view sender_text(const http::Headers& headers) {
   return std::string_view(*agent).substr(kProduct.size());
 }
 
+// Names go into logs, in which whoever sends a message must not write lines of their own.
+bool is_name(std::string_view text) {
+  constexpr size_t kLongest = 256;
+  return !text.empty() && text.size() <= kLongest &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7F'; });
+}
+
 }  // namespace
 
 bool is_message(std::string_view method, const http::Headers& headers) {
@@ -48,7 +57,7 @@ Result<Message> parse_message(std::string_view path, const http::Headers& header
   }
   TRY(message.to, http::percent_decode(path.substr(1, slash - 1)));
   TRY(message.name, http::percent_decode(path.substr(slash + 1)));
-  if (message.to.empty() || message.name.empty()) {
+  if (!is_name(message.to) || !is_name(message.name)) {
     return fail(ErrorKind::kInvalid,
                 concat("The path of a message is /<process>/<name>, not '", path, "'"));
   }

@@ -27,7 +27,7 @@ inline bool is_message(const http::Request& request) {
 }
 
 // What a message's path, "/<id>/<name>", still percent-encoded, and fields say of it; the body is
-// left empty. kInvalid if they do not tell who sends what to whom.
+// left empty. kInvalid if they do not tell who sends what to whom, in names of printable ASCII.
 base::Result<Message> parse_message(std::string_view path, const http::Headers& headers);
 
 // The whole request that carries a message. The body is one chunk; without a body there is neither

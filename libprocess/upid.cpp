@@ -17,7 +17,9 @@ namespace {
 
 // An id is written into a request's first line and fields as it is.
 bool fits_a_request(std::string_view id) {
-  return std::ranges::all_of(id, [](char c) { return c > ' ' && c < '\x7F' && c != '/'; });
+  constexpr size_t kLongest = 256;
+  return id.size() <= kLongest &&
+         std::ranges::all_of(id, [](char c) { return c > ' ' && c < '\x7F' && c != '/'; });
 }
 
 }  // namespace
@@ -53,7 +55,8 @@ Result<Upid> Upid::parse(std::string_view text) {
   if (!ip) return malformed(ip.error().message);
   const auto port = base::parse_number<uint16_t>(address.substr(colon + 1));
   if (!port) return malformed("the port is not a number from 0 to 65535");
-  if (!fits_a_request(id)) return malformed("the id has a character that no id has");
+  if (!fits_a_request(id))
+    return malformed("the id is too long, or has a character that no id has");
   return Upid{std::string(id), *ip, *port};
 }
 

@@ -10,6 +10,7 @@
 #include "agent/master/detector.h"
 #include "agent/master/sasl_client.h"
 #include "agent/meta/checkpoints.h"
+#include "agent/meta/reconfiguration.h"
 #include "agent/meta/recover.h"
 #include "base/strings.h"
 #include "libprocess/upid.h"
@@ -44,15 +45,6 @@ Result<agent::MasterLink::Options> make_options(const agent::Agent& agent) {
   return options;
 }
 
-// Reserved dynamically, or a persistent volume: known by its checkpoint only.
-bool is_checkpointed(const mesos::v1::Resource& resource) {
-  if (resource.has_provider_id()) return false;
-  const int count = resource.reservations_size();
-  return resource.disk().has_persistence() ||
-         (count > 0 &&
-          resource.reservations(count - 1).type() == mesos::v1::Resource::ReservationInfo::DYNAMIC);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Membership>> Membership::make(agent::Agent& agent, base::EventLoop& loop) {
@@ -67,31 +59,50 @@ Result<std::unique_ptr<Membership>> Membership::make(agent::Agent& agent, base::
       std::move(options), std::move(detector), self->make_hooks());
   self->tasks_ = std::make_unique<agent::Tasks>(agent, self->make_task_services());
   agent.tasks = self->tasks_.get();
+  const auto& configured = agent.info.resources();
+  self->operations_ = std::make_unique<agent::Operations>(
+      agent.flags.work_dir, std::vector<mesos::v1::Resource>(configured.begin(), configured.end()),
+      [link = self->link_.get()](const auto& status) { link->send(status); });
   self->messages_ = std::make_unique<agent::Messages>(
-      agent.receiver, agent::MessageContext{*self->link_, *self->tasks_});
+      agent.receiver, agent::MessageContext{*self->link_, *self->tasks_, *self->operations_,
+                                            [self = self.get()](base::Error error) {
+                                              self->fail(std::move(error));
+                                            }});
   return self;
 }
 
 agent::MasterHooks Membership::make_hooks() {
   agent::MasterHooks hooks;
-  hooks.fill_reregistration = [this](mesos::internal::ReregisterSlaveMessage* message) {
+  const auto add_checkpointed = [this](auto* message) {
+    *message->mutable_checkpointed_resources() = operations_->checkpointed_resources().to_proto();
+  };
+  hooks.fill_registration = add_checkpointed;
+  hooks.fill_reregistration = [this, add_checkpointed](auto* message) {
     tasks_->describe_for(message);
+    add_checkpointed(message);
+  };
+  hooks.fill_update = [this](mesos::internal::UpdateSlaveMessage* message) {
+    *message->mutable_operations() = operations_->operations();
   };
   hooks.registered = [this](const mesos::v1::AgentID& id) {
     mesos::v1::AgentInfo info = agent_.info;
     *info.mutable_id() = id;
+    operations_->set_agent(id.value());
     return agent::checkpoint_agent({agent_.flags.work_dir, id.value()}, info);
   };
-  hooks.running = [this] { tasks_->registered(); };
+  hooks.running = [this] {
+    tasks_->registered();
+    operations_->resume();
+  };
   hooks.reregistered = [this](const mesos::internal::SlaveReregisteredMessage& message) {
     tasks_->reregistered(message);
   };
-  hooks.disconnected = [this] { tasks_->disconnected(); };
-  hooks.shut_down = [this] { scope_.spawn(end_when_all_are_gone()); };
-  hooks.failed = [this](base::Error error) {
-    failure_ = std::move(error);
-    loop_.stop();
+  hooks.disconnected = [this] {
+    tasks_->disconnected();
+    operations_->pause();
   };
+  hooks.shut_down = [this] { scope_.spawn(end_when_all_are_gone()); };
+  hooks.failed = [this](base::Error error) { fail(std::move(error)); };
   return hooks;
 }
 
@@ -109,21 +120,47 @@ agent::TaskServices Membership::make_task_services() {
     agent_.sender.send(link_->self(), *to, message.GetDescriptor()->full_name(),
                        message.SerializeAsString());
   };
-  services.has_resources = [](const std::vector<mesos::v1::Resource>& resources) {
-    return std::ranges::none_of(resources, is_checkpointed);
+  services.has_resources = [this](const auto& resources) {
+    return operations_->contains(resources);
   };
   services.resource_version = link_->resource_version().value();
   return services;
 }
 
+void Membership::fail(base::Error error) {
+  failure_ = std::move(error);
+  loop_.stop();
+}
+
 Status Membership::recover() {
   TRY(recovered_, agent::recover_meta(agent_.flags.work_dir, agent_.flags.strict));
   agent_.state.counters.recovery_errors += static_cast<uint64_t>(recovered_.errors);
+  TRY_VOID(check_reconfiguration());
+  TRY_VOID(operations_->recover(recovered_));
+  tasks_->operations_changed(operations_->operations());
   if (!recovered_.info) return {};
   LOG(INFO) << "Coming back as agent " << recovered_.info->id().value() << " with "
             << recovered_.frameworks.size() << " frameworks";
   *agent_.info.mutable_id() = recovered_.info->id();
   agent_.state.recovering = true;
+  return {};
+}
+
+// After a reboot there is nothing that other flags could break: the agent is a new one then.
+Status Membership::check_reconfiguration() {
+  if (!recovered_.info) return {};
+  TRY(const auto policy, agent::parse_reconfiguration_policy(agent_.flags.reconfiguration_policy));
+  const auto compared = agent::compare_agents(policy, *recovered_.info, agent_.info);
+  if (compared) return {};
+  if (!recovered_.rebooted) {
+    return base::fail(concat("this agent cannot be the one that it was, ",
+                             recovered_.info->id().value(), ": ", compared.error().message,
+                             "; to start a new one instead, remove ",
+                             agent::WorkPaths(agent_.flags.work_dir).latest_agent()));
+  }
+  LOG(WARNING) << "Starting as a new agent after a reboot: " << compared.error().message;
+  TRY_VOID(agent::forget_agent(agent_.flags.work_dir));
+  TRY(recovered_, agent::recover_meta(agent_.flags.work_dir, agent_.flags.strict));
   return {};
 }
 

@@ -43,6 +43,8 @@ class Membership {
 
   Membership(agent::Agent& agent, base::EventLoop& loop) : agent_(agent), loop_(loop) {}
   agent::MasterHooks make_hooks();
+  base::Status check_reconfiguration();
+  void fail(base::Error error);
   agent::TaskServices make_task_services();
   base::Task<void> recover_and_join();
   base::Task<void> end_when_all_are_gone();
@@ -53,6 +55,7 @@ class Membership {
   bool unregistered_ = false;
   std::unique_ptr<agent::MasterLink> link_;
   std::unique_ptr<agent::Tasks> tasks_;
+  std::unique_ptr<agent::Operations> operations_;
   agent::RecoveredAgent recovered_;
   std::unique_ptr<agent::Messages> messages_;
   std::unique_ptr<event, EventDeleter> on_user_signal_;

@@ -1,5 +1,6 @@
 // mesos-executor: runs the command of one task. Started by the agent, in the task's container, with
 // the environment that every executor gets.
+#include <string.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,7 +31,9 @@ base::Task<void> run(executors::CommandTask& task, base::EventLoop& loop) {
 int main(int argc, char** argv) {
   auto options = executors::read_options({argv + 1, static_cast<size_t>(argc - 1)}, getenv);
   if (!options) return give_up(options.error());
-  // Whoever reads our environment, and the task, which gets it, must not find the token there.
+  // The task gets our environment, and as the same user it may read it in /proc: neither way it is
+  // to find the token.
+  if (char* token = getenv(executors::kTokenVariable)) explicit_bzero(token, strlen(token));
   unsetenv(executors::kTokenVariable);
   auto reaper = executors::Reaper::create();
   if (!reaper) return give_up(reaper.error());

@@ -114,8 +114,7 @@ Status checkpoint_forked_pid(const MetaPaths& paths, const RunId& run, pid_t pid
   return replace_file(paths.forked_pid(run), concat(pid));
 }
 
-Status checkpoint_libprocess_pid(const MetaPaths& paths, const RunId& run,
-                                 const std::string& pid) {
+Status checkpoint_libprocess_pid(const MetaPaths& paths, const RunId& run, const std::string& pid) {
   return replace_file(paths.libprocess_pid(run), pid);
 }
 

@@ -49,8 +49,7 @@ base::Status checkpoint_libprocess_pid(const MetaPaths& paths, const RunId& run,
 base::Status mark_http(const MetaPaths& paths, const RunId& run);
 
 // As `task` was launched: state TASK_STAGING. Before it is handed to its executor.
-base::Status checkpoint_task(const MetaPaths& paths, const RunId& run,
-                             const mesos::v1::Task& task);
+base::Status checkpoint_task(const MetaPaths& paths, const RunId& run, const mesos::v1::Task& task);
 
 // The run has ended and every update of it is acknowledged.
 base::Status mark_completed(const MetaPaths& paths, const RunId& run);

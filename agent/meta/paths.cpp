@@ -40,7 +40,8 @@ Status check_path_id(std::string_view id) {
   }
   for (const char c : id) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\') {
-      return fail(ErrorKind::kInvalid, concat("'", id, "' has a character that names must not have"));
+      return fail(ErrorKind::kInvalid,
+                  concat("'", id, "' has a character that names must not have"));
     }
   }
   return {};

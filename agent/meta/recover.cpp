@@ -138,8 +138,8 @@ class Reader {
     proto::RecordReader reader(*content);
     bool whole = true;
     while (const auto body = reader.next()) {
-      whole = whole && state.add_resources()->ParseFromArray(body->data(),
-                                                            static_cast<int>(body->size()));
+      whole = whole &&
+              state.add_resources()->ParseFromArray(body->data(), static_cast<int>(body->size()));
     }
     if (!whole || reader.offset() != content->size()) {
       TRY_VOID(note(Error(ErrorKind::kInvalid, concat("'", path, "' is damaged"))));

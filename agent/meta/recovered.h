@@ -42,7 +42,7 @@ struct RecoveredExecutor {
 
 struct RecoveredFramework {
   mesos::v1::FrameworkInfo info;
-  std::string pid;  // "@0.0.0.0:0" of a scheduler that uses HTTP
+  std::string pid;                           // "@0.0.0.0:0" of a scheduler that uses HTTP
   std::vector<RecoveredExecutor> executors;  // at least one
 };
 

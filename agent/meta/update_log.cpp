@@ -61,9 +61,9 @@ Result<UpdateHistory<Record>> read_update_log(const std::string& path) {
         parsed && (record.type() == Record::ACK ? !Traits::acknowledged_uuid(record).empty()
                                                 : record.has_update());
     if (!whole) {
-      return fail(ErrorKind::kInvalid,
-                  concat("'", path, "' is damaged in the record that ends at byte ",
-                         reader.offset()));
+      return fail(
+          ErrorKind::kInvalid,
+          concat("'", path, "' is damaged in the record that ends at byte ", reader.offset()));
     }
     if (record.type() == Record::ACK) {
       history.acknowledged.insert(Traits::acknowledged_uuid(record));

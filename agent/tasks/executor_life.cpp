@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/tasks/command_executor.h"
+#include "agent/tasks/container_resources.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
 #include "base/duration.h"
@@ -24,15 +25,17 @@ constexpr size_t kCompletedExecutors = 150;
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
-// The executor's own resources and those of its first tasks.
-std::vector<mesos::v1::Resource> first_resources(const mesos::v1::ExecutorInfo& executor,
-                                                 const std::vector<mesos::v1::TaskInfo>& tasks) {
-  std::vector<mesos::v1::Resource> resources(executor.resources().begin(),
-                                             executor.resources().end());
-  for (const auto& task : tasks) {
-    resources.insert(resources.end(), task.resources().begin(), task.resources().end());
-  }
-  return resources;
+bool has_resources(const isolators::ContainerConfig& config,
+                   const std::vector<mesos::v1::Resource>& resources,
+                   const std::map<std::string, double>& limits) {
+  return std::ranges::equal(config.resources(), resources,
+                            [](const auto& a, const auto& b) {
+                              return a.SerializeAsString() == b.SerializeAsString();
+                            }) &&
+         std::ranges::equal(limits, config.limits(), [&](const auto& a, const auto& /*unordered*/) {
+           const auto at = config.limits().find(a.first);
+           return at != config.limits().end() && at->second.value() == a.second;
+         });
 }
 
 // What the executor has less than that is set; its own variables win.
@@ -61,8 +64,7 @@ Executor& Tasks::add_executor(Framework& framework, Executor made) {
 }
 
 containerizer::LaunchParameters Tasks::launch_parameters(const Framework& framework,
-                                                         const Executor& executor,
-                                                         const Launch& launch) const {
+                                                         const Executor& executor) const {
   std::string token;
   if (const auto& key = agent_.authentication.token_key()) {
     token = http::make_jwt({{"fid", framework.info.id().value()},
@@ -77,7 +79,8 @@ containerizer::LaunchParameters Tasks::launch_parameters(const Framework& framew
   add_variables(executor_environment(agent_, framework, executor, token), &parameters.command);
   if (agent_.flags.switch_user) parameters.command.set_user(user_of(framework, executor));
   if (executor.info.has_container()) parameters.container = executor.info.container();
-  parameters.resources = first_resources(executor.info, launch.tasks);
+  parameters.resources = allocated_resources(executor);
+  parameters.limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
   return parameters;
 }
 
@@ -139,6 +142,23 @@ void Tasks::destroy(Executor& executor, EndCause cause) {
   if (const auto container = agent_.containers.find(executor.container_id)) {
     container->request_destroy();
   }
+}
+
+// The container gets what its tasks have now. If it cannot, it goes: false.
+bool Tasks::update_container(const Framework& framework, Executor& executor) {
+  const auto container = agent_.containers.find(executor.container_id);
+  if (container == nullptr) return true;  // its end is on the way here
+  const auto resources = allocated_resources(executor);
+  const auto limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
+  if (has_resources(container->config(), resources, limits)) return true;
+  auto updated = agent_.containers.update(executor.container_id, resources, limits);
+  if (updated) return true;
+  LOG(ERROR) << "Failed to update the resources of executor '"
+             << executor.info.executor_id().value() << "': " << updated.error().message;
+  destroy(executor,
+          {gone_state(framework), Status::REASON_CONTAINER_UPDATE_FAILED,
+           concat("Failed to update resources for container: ", updated.error().message)});
+  return false;
 }
 
 void Tasks::shut_down(Framework& framework, Executor& executor) {

@@ -177,6 +177,11 @@ void Tasks::kill_all_for_drain() {
   }
 }
 
+void Tasks::operations_changed(const mesos::internal::UpdateSlaveMessage::Operations& operations) {
+  state_.operations.assign(operations.operations().begin(), operations.operations().end());
+  end_drain_if_done();
+}
+
 void Tasks::end_drain_if_done() {
   if (!state_.drain_config || !state_.frameworks.empty() || !state_.operations.empty()) return;
   LOG(INFO) << "Drained";

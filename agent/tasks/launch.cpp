@@ -208,7 +208,7 @@ Task<void> Tasks::run_launch(ExecutorKey key, const Launch& launch) {
     }
     executor = &add_executor(*framework, std::move(made));
     queue(*framework, *executor, launch);
-    scope_.spawn(live(key, launch_parameters(*framework, *executor, launch),
+    scope_.spawn(live(key, launch_parameters(*framework, *executor),
                       agent_.flags.executor_registration_timeout));
     co_return;
   }
@@ -272,11 +272,8 @@ std::optional<Tasks::Refusal> Tasks::check_resources(const Launch& launch) const
                      "Task's resources have changed since the offer"};
     }
   }
-  std::vector<mesos::v1::Resource> wanted(launch.executor.resources().begin(),
-                                          launch.executor.resources().end());
-  for (const auto& task : launch.tasks) {
-    wanted.insert(wanted.end(), task.resources().begin(), task.resources().end());
-  }
+  auto wanted = launch.executor.resources();
+  for (const auto& task : launch.tasks) wanted.MergeFrom(task.resources());
   if (!services_.has_resources(wanted)) {
     return Refusal{Status::REASON_RESOURCES_UNKNOWN,
                    "The resources of the task, or of its executor, are not known to the agent"};
@@ -356,6 +353,7 @@ void Tasks::queue(Framework& framework, Executor& executor, const Launch& launch
 
 // Single tasks first, then groups, each in their order.
 void Tasks::deliver(Framework& framework, Executor& executor) {
+  if (!update_container(framework, executor)) return;
   auto queued = std::exchange(executor.queued_tasks, {});
   const auto groups = std::exchange(executor.queued_groups, {});
   for (const auto& task : queued) {

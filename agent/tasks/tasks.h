@@ -36,7 +36,7 @@ struct TaskServices {
 
   // Whether all these resources are the agent's, as far as they are reserved dynamically or
   // persistent volumes.
-  std::function<bool(const std::vector<mesos::v1::Resource>&)> has_resources;
+  std::function<bool(const google::protobuf::RepeatedPtrField<mesos::v1::Resource>&)> has_resources;
 
   // The version of the agent's own resources that offers are based on: 16 bytes.
   std::string resource_version;
@@ -73,6 +73,9 @@ class Tasks {
 
   // All that a master must know of an agent that comes back.
   void describe_for(mesos::internal::ReregisterSlaveMessage* message) const;
+
+  // What became of operations, which the API shows, and whose end a drain waits for.
+  void operations_changed(const mesos::internal::UpdateSlaveMessage::Operations& operations);
 
   // Asks all executors to end.
   void shut_down();
@@ -147,8 +150,7 @@ class Tasks {
   // executor_life.cpp: from an executor's container to the end of its tasks.
   Executor& add_executor(Framework& framework, Executor executor);
   containerizer::LaunchParameters launch_parameters(const Framework& framework,
-                                                    const Executor& executor,
-                                                    const Launch& launch) const;
+                                                    const Executor& executor) const;
   base::Task<void> live(ExecutorKey key, std::optional<containerizer::LaunchParameters> launch,
                         std::chrono::nanoseconds patience);
   base::Task<base::Result<containerizer::ContainerTermination>> run_container(
@@ -160,6 +162,7 @@ class Tasks {
              const base::Result<containerizer::ContainerTermination>& termination);
   void shut_down(Framework& framework, Executor& executor);
   void destroy(Executor& executor, EndCause cause);
+  bool update_container(const Framework& framework, Executor& executor);
   void remove_if_done(Framework& framework, Executor& executor);
 
   // frameworks.cpp

@@ -232,6 +232,9 @@ void Tasks::apply(const Framework& framework, Executor& executor, const Status& 
   count(status.state());
   executor.terminated_tasks.push_back(std::move(*task));
   executor.launched_tasks.erase(task);
+  // A command executor ends with its task.
+  const bool goes_on = executor.state == Executor::State::kRunning && !executor.is_command_executor;
+  if (goes_on) update_container(framework, executor);
 }
 
 void Tasks::count(TaskState state) {

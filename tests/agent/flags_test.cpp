@@ -188,7 +188,8 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
       {"--master=10.0.0.1:0", "--master=10.0.0.1:0: expected host:port, master@host:port or file:"},
       {"--master=file://here", "--master=file://here: expected an absolute path after file://"},
       {"--master=zk://a:2181/mesos", "--master=zk://a:2181/mesos: this build has no ZooKeeper cli"},
-      {"--advertise_ip=host", "--advertise_ip=host: expected a numeric IPv4 address, such as 10.0."},
+      {"--advertise_ip=host",
+       "--advertise_ip=host: expected a numeric IPv4 address, such as 10.0."},
       {"--advertise_ip=::1", "--advertise_ip=::1: expected a numeric IPv4 address, such as 10.0.0"},
       {"--advertise_port=0", "--advertise_port=0: expected a port from 1 to 65535"},
       {"--credential={}", "--credential=(hidden): expected the absolute path of a file, not"},
@@ -200,8 +201,9 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
   }
   EXPECT_THAT(refusal(load({}, {"MESOS_PORT=abc"})),
               HasSubstr("MESOS_PORT=abc: expected an integer from 0 to 65535"));
-  EXPECT_THAT(refusal(load({}, {"MESOS_MASTER=zk://a/b"})),
-              HasSubstr("MESOS_MASTER=zk://a/b: this build has no ZooKeeper client: name the master "));
+  EXPECT_THAT(
+      refusal(load({}, {"MESOS_MASTER=zk://a/b"})),
+      HasSubstr("MESOS_MASTER=zk://a/b: this build has no ZooKeeper client: name the master "));
 }
 
 TEST(Flags, follow_the_rules_of_the_command_line) {

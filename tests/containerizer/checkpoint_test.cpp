@@ -91,8 +91,9 @@ TEST_F(Checkpoint, WithoutARequiredField) {
   config.set_user("nobody");
   auto written = write_checkpoint(path_, config);
   ASSERT_FALSE(written.has_value());
-  EXPECT_EQ(concat("Cannot write '", path_, "': the message is incomplete"),
-            written.error().message);
+  EXPECT_TRUE(written.error().message.starts_with(
+      concat("Cannot write '", path_, "': the message is incomplete: ")))
+      << written.error().message;
   EXPECT_FALSE(base::path_exists(path_));
 }
 

@@ -77,7 +77,6 @@ TEST(ProcessTreeTest, FollowsDescendantsGroupsAndSessions) {
   };
   EXPECT_EQ(pids(tree_of(all, kBase + 10)), numbers({10, 11, 12, 13, 14, 15, 16, 17}));
   EXPECT_EQ(pids(tree_of(all, kBase + 20)), numbers({20, 21}));
-  EXPECT_EQ(pids(tree_of(all, kBase + 12)), numbers({12}));
 }
 
 TEST(ProcessTreeTest, FindsWhatIsLeftOfARootThatHasEnded) {

@@ -11,12 +11,14 @@ Updates are acknowledged as soon as they come, unless `acknowledges` is False.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -34,8 +36,6 @@ TARGET = "/slave(1)/api/v1/executor"
 FRAMEWORK = "framework-1"
 EXECUTOR = "task-1"
 AGENT = "agent-1"
-
-CAPABILITIES = {"PARTITION_AWARE": 5, "TASK_KILLING_STATE": 2}
 
 
 @dataclass
@@ -84,6 +84,7 @@ class ScriptedAgent:
         self.checkpoint = checkpoint
         self.capabilities = capabilities
         self.acknowledges = acknowledges
+        self._acknowledged: set[bytes] = set()
         # Answers instead of the usual one: call type -> statuses, each used once.
         self.refusals: dict[str, list[int]] = {}
         self.calls: list[Call] = []
@@ -123,13 +124,24 @@ class ScriptedAgent:
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
-    def go_away(self) -> None:
-        """Stops listening and drops every connection."""
+    def go_away(self, gently: bool = False) -> None:
+        """Stops listening and drops every connection. If it is done gently, the executor has read
+        every event that was sent."""
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+        if gently:
+            self.drop_stream()
+            self.wait_for(lambda: not self._connections, "the end of all connections")
         self.drop()
+
+    def drop_stream(self) -> None:
+        """Ends the connection of the events, behind all that were sent."""
+        with self._changed:
+            assert self._stream is not None
+            self._stream.socket.shutdown(socket.SHUT_RDWR)
+            self._stream = None
 
     def drop(self, which: Callable[[int], bool] = lambda _: True) -> None:
         """Drops connections, all or those whose number is chosen."""
@@ -249,6 +261,9 @@ class ScriptedAgent:
 
     def acknowledge(self, status: Message) -> None:
         self.send(_acknowledged(status))
+        with self._changed:
+            self._acknowledged.add(status["uuid"])
+            self._changed.notify_all()
 
     # ---- what has come ----------------------------------------------------------------------------
 
@@ -278,6 +293,22 @@ class ScriptedAgent:
             statuses = [s for s in self.updates() if s["state"] == state]
             return statuses if len(statuses) >= count else None
         return self.wait_for(found, f"{count} x {state}")[count - 1]
+
+    def last_status(self) -> Message:
+        """The newest that has come, by UPDATE or in a SUBSCRIBE."""
+        call = [c for c in self.calls if c.type in ("SUBSCRIBE", "UPDATE")][-1]
+        if call.type == "UPDATE":
+            return call.status
+        return call.message["subscribe"]["unacknowledged_updates"][-1]["status"]
+
+    def wait_subscribed(self) -> None:
+        self.wait_for(lambda: self._stream is not None, "a subscription")
+
+    def wait_acknowledged(self) -> None:
+        """Until every update that has come has been acknowledged. That does not say that the
+        executor has read it: it has before it sees the end of drop_stream()."""
+        self.wait_for(lambda: self._acknowledged.issuperset(s["uuid"] for s in self.updates()),
+                      "the acknowledgements")
 
     def wait_calls(self, call_type: str, count: int = 1) -> list[Call]:
         return self.wait_for(
@@ -314,13 +345,17 @@ class Executor:
     """A mesos-executor, in a sandbox whose stdout and stderr are files."""
 
     def __init__(self, sandbox: Path, environment: dict[str, str], flags: tuple[str, ...],
-                 stdin: int) -> None:
+                 stdin: int, controlling: bool = False) -> None:
+        """With `controlling`, stdin is a terminal and becomes that of its session."""
+        def take_terminal() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
         self.sandbox = sandbox
         with (sandbox / "stdout").open("ab") as out, (sandbox / "stderr").open("ab") as err:
             self.process = subprocess.Popen(
                 [bin_dir() / "mesos-executor", "--launcher_dir=/nowhere", *flags],
                 cwd=sandbox, env=environment, stdin=stdin, stdout=out, stderr=err,
-                start_new_session=True)
+                start_new_session=True, preexec_fn=take_terminal if controlling else None)
 
     def __enter__(self) -> Executor:
         return self
@@ -365,7 +400,9 @@ def _acknowledged(status: Message) -> Message:
 
 def task(value: str | None, *arguments: str, **fields: Any) -> Message:
     """A TaskInfo: a line for the shell, or with arguments a file and its argv."""
-    command: Message = {"shell": not arguments, "value": value, "arguments": list(arguments)}
+    command: Message = {"shell": not arguments, "value": value}
+    if arguments:
+        command["arguments"] = list(arguments)
     if "environment" in fields:
         command["environment"] = {"variables": [
             {"name": k, "type": "VALUE", "value": v} for k, v in fields.pop("environment").items()]}

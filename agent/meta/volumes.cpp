@@ -1,0 +1,115 @@
+#include "agent/meta/volumes.h"
+
+#include <algorithm>
+#include <map>
+
+#include "agent/meta/paths.h"
+#include "agent/resource_summary.h"
+#include "agent/role.h"
+#include "base/files.h"
+#include "base/strings.h"
+
+namespace agent {
+
+using base::concat;
+using base::ErrorKind;
+using base::fail;
+using base::join_path;
+using base::Result;
+using base::Status;
+using mesos::v1::Resource;
+
+namespace {
+
+using Source = Resource::DiskInfo::Source;
+
+// The operator's word, but deleting starts there: nothing that means another place than it says.
+Status check_root(const std::string& root) {
+  const auto parts = base::split(root, '/');
+  const bool names_something = std::ranges::any_of(
+      parts, [](std::string_view part) { return !part.empty() && part != "."; });
+  if (!names_something || std::ranges::find(parts, "..") != parts.end()) {
+    return fail(ErrorKind::kInvalid, concat("'", root, "' cannot be the root of a disk"));
+  }
+  return {};
+}
+
+// <base>/volumes/roles/<role, with blanks for slashes>/<id>
+Result<std::string> path_below(const std::string& base, const Resource& volume) {
+  const std::string& id = volume.disk().persistence().id();
+  TRY_VOID(check_path_id(id));
+  std::string role = reserved_role(volume);
+  TRY_VOID(check_role(role));
+  std::ranges::replace(role, '/', ' ');
+  TRY_VOID(check_path_id(role));
+  return concat(join_path(base, "volumes/roles"), "/", role, "/", id);
+}
+
+// The volumes by their paths.
+Result<std::map<std::string, const Resource*>> volumes_in(const std::string& work_dir,
+                                                          const ResourceSet& resources) {
+  std::map<std::string, const Resource*> volumes;
+  for (const Resource& resource : resources.list()) {
+    if (!resource.disk().has_persistence() || resource.has_provider_id()) continue;
+    TRY(const std::string path, volume_path(work_dir, resource));
+    volumes.emplace(path, &resource);
+  }
+  return volumes;
+}
+
+Status remove_volume(const std::string& path, const Resource& volume) {
+  if (volume.disk().source().type() != Source::MOUNT) return base::remove_tree(path);
+  auto names = base::list_directory(path);
+  if (!names) {
+    return names.error().kind == ErrorKind::kNotFound ? Status() : fail(names.error());
+  }
+  for (const std::string& name : *names) TRY_VOID(base::remove_tree(join_path(path, name)));
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> volume_path(const std::string& work_dir, const Resource& volume) {
+  if (!volume.disk().has_persistence()) {
+    return fail(ErrorKind::kInvalid, "not a persistent volume");
+  }
+  const Source& source = volume.disk().source();
+  if (volume.has_provider_id() || source.has_id()) {
+    return fail(ErrorKind::kUnsupported, "volumes of resource providers are not here");
+  }
+  if (!volume.disk().has_source()) return path_below(work_dir, volume);
+  switch (source.type()) {
+    case Source::PATH: {
+      const std::string& root = source.path().root();
+      TRY_VOID(check_root(root));
+      return path_below(root.starts_with('/') ? root : join_path(work_dir, root), volume);
+    }
+    case Source::MOUNT: {
+      const std::string& root = source.mount().root();
+      TRY_VOID(check_root(root));
+      return root.starts_with('/') ? root : join_path(work_dir, root);
+    }
+    default:
+      return fail(ErrorKind::kUnsupported, "there are no volumes on BLOCK and RAW disks");
+  }
+}
+
+Status check_volumes(const std::string& work_dir, const ResourceSet& resources) {
+  TRY_VOID(volumes_in(work_dir, resources));
+  return {};
+}
+
+Status sync_volumes(const std::string& work_dir, const ResourceSet& before,
+                    const ResourceSet& target) {
+  TRY(const auto old_volumes, volumes_in(work_dir, before));
+  TRY(const auto new_volumes, volumes_in(work_dir, target));
+  for (const auto& [path, volume] : new_volumes) {
+    if (!old_volumes.contains(path)) TRY_VOID(base::make_directories(path));
+  }
+  for (const auto& [path, volume] : old_volumes) {
+    if (!new_volumes.contains(path)) TRY_VOID(remove_volume(path, *volume));
+  }
+  return {};
+}
+
+}  // namespace agent

@@ -1,0 +1,112 @@
+// Operations on the agent's own resources: what masters reserve and what volumes they make for
+// frameworks and operators. (Operations on resources of providers are not of here.)
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/meta/recovered.h"
+#include "agent/meta/resource_store.h"
+#include "agent/operations/conversion.h"
+#include "agent/tasks/retries.h"
+#include "agent/tasks/update_stream.h"
+#include "base/result.h"
+#include "proto/mesos/internal/messages.pb.h"
+
+namespace agent {
+
+// Belongs to the event loop's thread. What it writes, it writes at once: a task that the master
+// launches right after an operation finds what that has made.
+class Operations {
+ public:
+  using Send = std::function<void(const mesos::internal::UpdateOperationStatusMessage&)>;
+
+  // `configured` are the resources that the flags describe. `send` is called with each status that
+  // is to go to the master; it may call what it likes here, but not destroy this object. Starts
+  // paused.
+  Operations(const std::string& work_dir, const std::vector<mesos::v1::Resource>& configured,
+             Send send, RetryIntervals intervals = {});
+
+  // Takes over what recover_meta() has found, once, before anything else. Finishes what a crash has
+  // interrupted. An error is fatal for the agent: kConflict if the configured resources do not
+  // have what was checkpointed.
+  base::Status recover(const RecoveredAgent& recovered);
+
+  // The agent's id, which is in every status and in paths: after the first registration, and, if
+  // there is one, before recover(), which sets it too.
+  void set_agent(const std::string& agent_id);
+
+  // Carries the operation out and sends its status, OPERATION_FINISHED or, if the resources are not
+  // there or it makes no sense, OPERATION_FAILED with the reason. Not again for one that is known.
+  // kInvalid for a message without a proper uuid, which is dropped. Any other error is fatal for
+  // the agent: it could not be written down or its volumes not be made or deleted; a restart
+  // carries it out.
+  base::Status apply(const mesos::internal::ApplyOperationMessage& message);
+
+  // kNotFound, kConflict: of a status that does not wait for it (or of a provider's operation),
+  // which does not matter. Other errors: it could not be written down; the status is sent again.
+  base::Status acknowledge(const mesos::internal::AcknowledgeOperationStatusMessage& message);
+
+  // Sends what is asked for and not known to the asker.
+  void reconcile(const mesos::internal::ReconcileOperationsMessage& message);
+
+  // Replaces all checkpointed resources, as masters ask agents that have not the capability
+  // RESOURCE_PROVIDER. Errors as of apply(); kConflict if the agent does not have such resources:
+  // then nothing is changed.
+  base::Status checkpoint_resources(const mesos::internal::CheckpointResourcesMessage& message);
+
+  // Between them no status is sent. resume() sends every status that waits at once.
+  void pause();
+  void resume();
+
+  // Reservations and volumes, for (Re)registerSlaveMessage; and all that the agent has.
+  const ResourceSet& checkpointed_resources() const { return checkpointed_; }
+  const ResourceSet& total_resources() const { return total_; }
+
+  // For UpdateSlaveMessage: what is not acknowledged.
+  mesos::internal::UpdateSlaveMessage::Operations operations() const;
+  bool empty() const { return operations_.empty(); }
+
+  // Whether the agent knows every reservation and volume among these (of a task or an executor),
+  // allocated or not. If not: REASON_RESOURCES_UNKNOWN. Other resources do not count here.
+  bool contains(const google::protobuf::RepeatedPtrField<mesos::v1::Resource>& resources) const;
+
+ private:
+  using Status = mesos::internal::UpdateOperationStatusMessage;
+  using Stream = UpdateStream<mesos::internal::UpdateOperationStatusRecord>;
+  struct Entry {
+    mesos::v1::Operation operation;
+    std::optional<Stream> stream;  // none while it is pending
+  };
+
+  base::Status recover_streams(const std::vector<RecoveredOperationStream>& streams);
+  base::Status finish_interrupted();
+  base::Status commit(const ResourceSet& checkpointed);
+  base::Status finish(const std::string& uuid);
+  base::Status queue_status(const std::string& uuid);
+  void set_status(mesos::v1::Operation& operation, mesos::v1::OperationState state,
+                  const std::string& message);
+  Status status_of(const mesos::v1::Operation& operation) const;
+  const mesos::v1::Operation* find(
+      const mesos::internal::ReconcileOperationsMessage& message,
+      const mesos::internal::ReconcileOperationsMessage::Operation& wanted) const;
+  void send_head(const std::string& uuid);
+  void send_and_retry(const std::string& uuid);
+  MetaPaths paths() const { return {work_dir_, agent_id_}; }
+
+  const std::string work_dir_;
+  const ResourceSet configured_;
+  const Send send_;
+  std::string agent_id_;
+  ResourceStore store_;
+  ResourceSet checkpointed_;
+  ResourceSet total_;
+  std::map<std::string, Entry> operations_;  // by uuid, as 16 bytes
+  bool paused_ = true;
+  Retries retries_;  // last: it calls send_head()
+};
+
+}  // namespace agent
