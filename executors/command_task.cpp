@@ -29,6 +29,9 @@ constexpr Duration kDefaultKillGracePeriod = 3s;
 // How long an executor waits for the acknowledgement of the terminal update.
 constexpr Duration kAcknowledgementLimit = 60s;
 
+// And how long when it was told to end: an agent that tears a framework down acknowledges nothing.
+constexpr Duration kFarewellLimit = 1s;
+
 // What the agent's grace period for a shutdown must leave after the task's, so that its end can
 // still be reported. Apache Mesos: the longest reap interval and one second.
 constexpr Duration kShutdownReserve = 2s;
@@ -98,7 +101,13 @@ Task<void> CommandTask::live() {
     status = co_await child_->end();
   }
   report_end(status);
-  co_await base::any_of(acknowledged(), wait_for(lost_), base::sleep_task(kAcknowledgementLimit));
+  co_await base::any_of(acknowledged(), wait_for(lost_), farewell_expired(),
+                        base::sleep_task(kAcknowledgementLimit));
+}
+
+Task<void> CommandTask::farewell_expired() {
+  co_await shutting_down_.wait();
+  co_await base::sleep_for(kFarewellLimit);
 }
 
 // Ends when the agent is about to destroy the container, or would be if it were there.

@@ -41,6 +41,7 @@ class CommandTask final : Connection::Listener {
   base::Task<void> follow_agent();
   base::Task<void> live();
   base::Task<void> shutdown_expired();
+  base::Task<void> farewell_expired();
   base::Task<void> max_completion_time_expired();
   base::Task<void> acknowledged();
 

@@ -232,8 +232,9 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
     loop.run();
     return {};
   }
-  listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
+  // What an earlier run has left is known before the first request, which may be waiting already.
   if (membership) membership->start();
+  listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
 
   const auto stop = [](evutil_socket_t, short, void* self) {
     static_cast<base::EventLoop*>(self)->stop();

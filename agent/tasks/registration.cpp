@@ -68,7 +68,6 @@ void Tasks::registered() { updates_.resume(); }
 void Tasks::disconnected() { updates_.pause(); }
 
 void Tasks::reregistered(const mesos::internal::SlaveReregisteredMessage& message) {
-  updates_.resume();
   for (const auto& asked : message.reconciliations()) {
     const std::string& id = asked.framework_id().value();
     Framework* framework = find_framework(id);

@@ -201,8 +201,8 @@ void Tasks::complete_status(const Framework& framework, const Executor* executor
     id = isolators::ContainerId::from_message(status.container_status().container_id());
   }
   const auto container = agent_.containers.find(id);
-  if (container != nullptr) status.mutable_container_status()->MergeFrom(container->status());
-  if (container == nullptr && nested) return;
+  if (container == nullptr) return;  // nothing is made up for one that has ended
+  status.mutable_container_status()->MergeFrom(container->status());
   if (status.container_status().network_infos().empty()) {
     auto* info = status.mutable_container_status()->add_network_infos();
     info->add_ip_addresses()->set_ip_address(agent_.ip);

@@ -156,4 +156,5 @@ class ExecutorControl:
     def close(self) -> None:
         for executor in self._executors:
             executor.close()
+        self._executors.clear()
         self._listener.close()

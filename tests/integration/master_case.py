@@ -47,7 +47,7 @@ class MasterTestCase(OwnAgentTestCase):
         master = self.new_master(credentials=credentials)
         self.agent = self.new_agent({
             "master": f"127.0.0.1:{master.address[1]}", "hostname": "127.0.0.1",
-            "resources": RECORDED_RESOURCES, "registration_backoff_factor": "10ms",
+            "resources": RECORDED_RESOURCES, "registration_backoff_factor": "100ms",
             **(flags or {})}, start=False, **kwargs)
         # Cleanups run last first: this one before the agent's own, which must find no container.
         self.addCleanup(self.end_tasks)
@@ -66,10 +66,11 @@ class MasterTestCase(OwnAgentTestCase):
         """Tear down what still runs, so that the agent can end with nothing left."""
         if self.agent.process is None or self.agent.process.poll() is not None:
             return
+        if self.master.agent is None:
+            return  # Agent.shutdown() kills them
         with contextlib.suppress(AssertionError, OSError):
-            if self.master.agent is not None:
-                for framework in list(self.master.frameworks.values()):
-                    self.master.shutdown_framework(framework)
+            for framework in list(self.master.frameworks.values()):
+                self.master.shutdown_framework(framework)
             deadline = time.monotonic() + TIMEOUT
             while self.agent.containers() and time.monotonic() < deadline:
                 time.sleep(0.02)

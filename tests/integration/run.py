@@ -20,7 +20,9 @@ Environment:
     MESOS_AGENT_BIN_DIR          directory of the binaries (as --bin-dir)
     MESOS_TEST_TIMEOUT_FACTOR    multiplies every time limit (20 s a wait); 5 for sanitizer builds
     MESOS_TEST_FULL=1            the streaming tests with 1 GiB of output and 256 MiB of input,
-                                 the faults in full: two minutes of kill -9, readers stopped for good
+                                 the faults in full: two minutes of kill -9, with and without a
+                                 master, at each call that makes a checkpoint; readers stopped for
+                                 good
 
 Files:
     harness.py      an agent under test and its API; the base classes of tests
@@ -32,6 +34,8 @@ Files:
                     frameworks, and the rules that status updates must keep
     recorded_master.py          recorded conversations: drive an agent through them, and compare
     master_case.py              the base class of tests of agents with a master
+    executor_http.py, executor_driver.py    custom executors, which agents launch and tests direct
+    executor_control.py, executor_case.py   by this wire, and from this base class
     attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
     principals.py   credentials, tokens and access control lists, and agents that ask for them

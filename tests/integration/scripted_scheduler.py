@@ -278,6 +278,9 @@ class Scheduler:
     def _on_ExitedExecutorMessage(self, received: Received) -> None:
         message = received.message
         key = (message["framework_id"]["value"], message["executor_id"]["value"])
+        framework = self.frameworks.get(key[0])
+        if framework is not None and framework.torn_down:
+            return  # its executors went with it
         if self.agent is None or key not in self.agent.executors:
             self.problems.append(f"an executor that a master does not know: {received}")
             return
