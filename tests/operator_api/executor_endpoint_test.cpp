@@ -68,7 +68,7 @@ class ExecutorEndpointTest : public ApiTest {
 
 TEST_F(ExecutorEndpointTest, BadCallsAreRefusedWithAReason) {
   run_task();
-  const std::string uuid = proto::base64_encode(base::make_uuid_bytes());
+  const std::string uuid = proto::encode_base64(base::make_uuid_bytes());
   const struct {
     std::string call;
     int status;
@@ -152,7 +152,7 @@ TEST_F(ExecutorEndpointTest, EventsComeAsTheyHappen) {
   EXPECT_LT(received.find(R"("type":"SUBSCRIBED")"), received.find(R"("type":"LAUNCH")"));
   EXPECT_EQ(agent::Executor::State::kRunning, executor().state);
 
-  const std::string uuid = proto::base64_encode(base::make_uuid_bytes());
+  const std::string uuid = proto::encode_base64(base::make_uuid_bytes());
   EXPECT_EQ(202, send(update(concat(R"({"task_id":{"value":"t"},"state":"TASK_RUNNING",)"
                                     R"("source":"SOURCE_EXECUTOR","uuid":")",
                                     uuid, R"("})")))
