@@ -40,6 +40,13 @@ base::Status check_supported(const ContainerConfig& config) {
   if (info.volumes_size() > 0 && !isolators::is_debug(config)) {
     return base::fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
   }
+  for (const auto& resource : config.resources()) {
+    if (resource.disk().has_volume()) {
+      return base::fail(ErrorKind::kInvalid,
+                        concat("Persistent volumes are not supported by this agent yet: '",
+                               resource.disk().volume().container_path(), "'"));
+    }
+  }
   for (const auto& uri : config.command_info().uris()) TRY_VOID(fetcher::check_uri(uri));
   return {};
 }

@@ -27,6 +27,9 @@ constexpr char kProcess[] = "slave(1)";
 
 constexpr nanoseconds kRegistrationPauseMax = std::chrono::minutes(1);
 
+// By then some ten seconds have passed, and a minute from each try to the next is near.
+constexpr int kTriesInSilence = 5;
+
 // What masters without a word on it use.
 constexpr nanoseconds kPingTimeout = std::chrono::seconds(75);
 
@@ -171,7 +174,10 @@ Task<bool> MasterLink::authenticate() {
 Task<void> MasterLink::keep_registering() {
   answered_.clear();
   nanoseconds pause = options_.registration_backoff_factor;
-  while (!accepted_) {
+  for (int tries = 0; !accepted_; ++tries) {
+    LOG_IF(WARNING, tries >= kTriesInSilence)
+        << "The master " << master_pid_.to_string() << " has not answered " << tries
+        << " registrations; if it has got them, its log says why";
     pause = std::min(2 * pause, kRegistrationPauseMax);
     link_master();
     send_registration();

@@ -102,7 +102,7 @@ Status checkpoint_executor(const MetaPaths& paths, const std::string& framework,
   const std::string& id = info.executor_id().value();
   TRY_VOID(checkpoint_message(paths.executor_info(framework, id), info));
   return replace_file(paths.executor_generated(framework, id),
-                      generated_for_command_task ? "1" : "0", Durability::kPowerLoss);
+                      generated_for_command_task ? "1" : "0");
 }
 
 Status checkpoint_run(const MetaPaths& paths, const RunId& run) {

@@ -12,8 +12,6 @@ using base::concat;
 using base::ErrorKind;
 using base::fail;
 using base::Result;
-using mesos::internal::StatusUpdateRecord;
-using mesos::internal::UpdateOperationStatusRecord;
 
 bool is_terminal(mesos::v1::TaskState state) {
   switch (state) {
@@ -74,8 +72,9 @@ Result<UpdateHistory<Record>> read_update_log(const std::string& path) {
   return history;
 }
 
-template Result<UpdateHistory<StatusUpdateRecord>> read_update_log(const std::string& path);
-template Result<UpdateHistory<UpdateOperationStatusRecord>> read_update_log(
+template Result<UpdateHistory<mesos::internal::StatusUpdateRecord>> read_update_log(
+    const std::string& path);
+template Result<UpdateHistory<mesos::internal::UpdateOperationStatusRecord>> read_update_log(
     const std::string& path);
 
 }  // namespace agent

@@ -136,6 +136,9 @@ class MasterTest : public LoopTest {
     services.to_process = [](const auto&, const auto&) {};
     services.has_resources = [](const auto&) { return true; };
     tasks_ = std::make_unique<agent::Tasks>(*whole_agent_, std::move(services));
+    operations_ = std::make_unique<agent::Operations>(
+        scratch_ / "work", std::vector<mesos::v1::Resource>(), [](const auto&) {});
+    operations_->set_agent("S0");
   }
 
   // As a ZooKeeper would say it.
@@ -152,8 +155,10 @@ class MasterTest : public LoopTest {
     link_ =
         std::make_unique<Link>(Link::Parts{info_, state_, agent_.receiver, agent_.sender}, options_,
                                std::make_unique<ChosenDetector>(leader_, changed_), hooks_);
-    messages_ =
-        std::make_unique<agent::Messages>(agent_.receiver, agent::MessageContext{*link_, *tasks_});
+    messages_ = std::make_unique<agent::Messages>(
+        agent_.receiver,
+        agent::MessageContext{*link_, *tasks_, *operations_,
+                              [this](const base::Error& error) { failure_ = error.message; }});
     link_->start();
   }
 
@@ -225,6 +230,7 @@ class MasterTest : public LoopTest {
   const ScratchDirectory scratch_;
   std::unique_ptr<agent::Agent> whole_agent_;
   std::unique_ptr<agent::Tasks> tasks_;
+  std::unique_ptr<agent::Operations> operations_;
   std::unique_ptr<Link> link_;
   std::unique_ptr<agent::Messages> messages_;
 };

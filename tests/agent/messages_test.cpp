@@ -16,6 +16,7 @@ using agent::in;
 using agent::LinkState;
 using agent::MessageSpec;
 using agent::Senders;
+using namespace std::chrono_literals;
 
 // What an agent must know of a message: docs of the protocol, one line each.
 struct Rule {
@@ -111,7 +112,7 @@ TEST_F(MessagesTest, are_received_as_long_as_they_exist) {
   received_.clear();
   master_.send("slave-observer(1)", agent_pid(), ping());
   run(master_.sender.flush());
-  run(base::sleep_task(20ms));
+  run(base::sleep_task(std::chrono::milliseconds(20)));
   EXPECT_TRUE(received_.empty());
 }
 

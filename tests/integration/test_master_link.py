@@ -90,6 +90,7 @@ class Recorded(MasterTest):
         agent = self.join(master, wait=False, **RECORDED_FLAGS,
                           credential=self.credential("agentp", "secret"))
         drive(master, "authenticated-registration")
+        master.expect("PongSlaveMessage")
         compare(self, "authenticated-registration", master, [master.id], agent.address[1], [
             _challenge_differs()])
         master.assert_no_problems()
