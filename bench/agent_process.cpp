@@ -53,12 +53,16 @@ Status AgentProcess::spawn() {
   const std::string log_path = base::join_path(options_.directory, "agent.log");
   const Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!log) return base::fail_errno(concat("open '", log_path, "'"));
-  TRY(const pid_t pid, start_program({options_.program, "--ip=127.0.0.1", concat("--port=", port_),
-                                      concat("--work_dir=", options_.volatile_dir, "/work"),
-                                      concat("--runtime_dir=", options_.volatile_dir, "/run"),
-                                      concat("--cgroups_root=", options_.cgroups_root),
-                                      concat("--isolation=", kIsolation)},
-                                     {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}}));
+  std::vector<std::string> argv = {options_.program,
+                                   "--ip=127.0.0.1",
+                                   concat("--port=", port_),
+                                   concat("--work_dir=", options_.volatile_dir, "/work"),
+                                   concat("--runtime_dir=", options_.volatile_dir, "/run"),
+                                   concat("--cgroups_root=", options_.cgroups_root),
+                                   concat("--isolation=", kIsolation)};
+  argv.insert(argv.end(), options_.flags.begin(), options_.flags.end());
+  TRY(const pid_t pid,
+      start_program(argv, {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}}));
   process_ = Child(pid);
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "bench/child.h"
@@ -11,9 +12,10 @@ namespace bench {
 
 struct AgentOptions {
   std::string program;
-  std::string directory;     // its log goes here
-  std::string volatile_dir;  // its work_dir and runtime_dir go below
-  std::string cgroups_root;  // relative to each hierarchy's mount point
+  std::string directory;                // its log goes here
+  std::string volatile_dir;             // its work_dir and runtime_dir go below
+  std::string cgroups_root;             // relative to each hierarchy's mount point
+  std::vector<std::string> flags = {};  // more of them
 };
 
 class AgentProcess {

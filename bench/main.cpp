@@ -25,7 +25,8 @@ DEFINE_bool(quick, false, "Few repetitions: under a minute.");
 DEFINE_string(conmon, "", "The path of conmon; empty: not compared with.");
 DEFINE_bool(large, false, "Also with 1,000 containers.");
 DEFINE_bool(huge, false, "Also with 1,000 and 5,000 containers.");
-DEFINE_string(only, "", "Measure only this: launch, rate, session, key, stream, conmon or many.");
+DEFINE_string(only, "",
+              "Measure only this: launch, rate, session, key, stream, conmon, many or task.");
 
 namespace {
 
@@ -49,6 +50,7 @@ constexpr Measurement kMeasurements[] = {
     {"stream", "output", bench::measure_streams},
     {"conmon", "sessions beside conmon's", bench::measure_beside_conmon},
     {"many", "many containers", bench::measure_many_containers},
+    {"task", "tasks of a master", bench::measure_tasks},
 };
 
 Settings read_settings() {

@@ -75,6 +75,7 @@ base::Status measure_keys(Bench& bench);
 base::Status measure_streams(Bench& bench);
 base::Status measure_beside_conmon(Bench& bench);
 base::Status measure_many_containers(Bench& bench);
+base::Status measure_tasks(Bench& bench);
 
 // One launch and wait of /bin/true in kParent, then removed untimed: milliseconds.
 base::Result<double> launch_and_wait(Client& client, const std::string& name, Groups groups);

@@ -73,6 +73,8 @@ void Tasks::reregistered(const mesos::internal::SlaveReregisteredMessage& messag
     Framework* framework = find_framework(id);
     for (const auto& status : asked.statuses()) {
       if (framework != nullptr && knows_task(*framework, status.task_id().value())) continue;
+      // Answered already, when an earlier of our tries to register got through as well.
+      if (updates_.head(id, status.task_id().value()) != nullptr) continue;
       if (framework == nullptr) {
         // Whatever it was, it is not here; the answer needs no more of the framework than this.
         Framework stranger;
