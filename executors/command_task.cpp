@@ -68,8 +68,11 @@ Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 }  // namespace
 
-CommandTask::CommandTask(Options options, Reaper& reaper)
-    : options_(std::move(options)), reaper_(reaper), connection_(options_.agent, *this) {}
+CommandTask::CommandTask(Options options, std::optional<User> user, Reaper& reaper)
+    : options_(std::move(options)),
+      user_(std::move(user)),
+      reaper_(reaper),
+      connection_(options_.agent, *this) {}
 
 Task<void> CommandTask::run() {
   base::Scope scope;
@@ -110,6 +113,7 @@ Task<void> CommandTask::shutdown_expired() {
 Task<void> CommandTask::max_completion_time_expired() {
   if (!task_->max_completion_time || *task_->max_completion_time <= Duration::zero()) co_return;
   co_await base::sleep_for(*task_->max_completion_time);
+  if (kill_.requested()) co_return;  // it is ending for another reason, with a grace period
   kill(Duration::zero(), KillCause::kMaxCompletionTime);
 }
 
@@ -181,7 +185,8 @@ void CommandTask::launch(TaskSpec task) {
     variables.push_back({"MESOS_ALLOCATION_ROLE", task_->allocation_role});
   }
   const auto pid = start_process(
-      command, {.environment = make_environment(variables), .foreground = task_->tty});
+      command,
+      {.environment = make_environment(variables), .user = user(), .foreground = task_->tty});
   if (pid) {
     child_ = std::make_unique<Reaper::Child>(reaper_, *pid);
   } else {
@@ -226,13 +231,13 @@ void CommandTask::start_checks(base::Scope& scope) {
   started_ = std::chrono::steady_clock::now();
   if (task_->check) {
     check_verdict_.emplace(task_->check->probe.kind);
-    checker_.emplace(*task_->check, reaper_,
+    checker_.emplace(*task_->check, ProbeContext{reaper_, user()},
                      [this](const ProbeResult& result) { check_done(result); });
     scope.spawn(checker_->run());
   }
   if (task_->health_check) {
     health_verdict_.emplace(*task_->health_check);
-    health_checker_.emplace(*task_->health_check, reaper_,
+    health_checker_.emplace(*task_->health_check, ProbeContext{reaper_, user()},
                             [this](const ProbeResult& result) { health_check_done(result); });
     scope.spawn(health_checker_->run());
   }

@@ -17,12 +17,14 @@
 #include "executors/kill.h"
 #include "executors/options.h"
 #include "executors/reaper.h"
+#include "executors/user.h"
 
 namespace executors {
 
 class CommandTask final : Connection::Listener {
  public:
-  CommandTask(Options options, Reaper& reaper);
+  // `user` is whom the task and its checks run as, if not as this process.
+  CommandTask(Options options, std::optional<User> user, Reaper& reaper);
   CommandTask(const CommandTask&) = delete;
   CommandTask& operator=(const CommandTask&) = delete;
 
@@ -49,6 +51,8 @@ class CommandTask final : Connection::Listener {
   void shut_down();
   void report_end(int wait_status);
 
+  const User* user() const { return user_ ? &*user_ : nullptr; }
+
   void start_checks(base::Scope& scope);
   void pause_checks();
   void resume_checks();
@@ -60,6 +64,7 @@ class CommandTask final : Connection::Listener {
   void send(TaskStatus status);
 
   Options options_;
+  std::optional<User> user_;
   Reaper& reaper_;
   Connection connection_;
   std::optional<TaskSpec> task_;

@@ -27,6 +27,7 @@ Files:
     attach.py       clients of the streaming calls
     sessions.py, endings.py             what several files of tests share
     rawhttp.py, recordio.py, wire.py    HTTP/1.1, RecordIO and protobuf, written independently
+    scripted_agent.py                   an agent that is all script, and executors to try on it
     attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
     principals.py   credentials, tokens and access control lists, and agents that ask for them
