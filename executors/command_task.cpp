@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "base/strings.h"
 #include "executors/process.h"
+#include "executors/wait.h"
 
 namespace executors {
 
@@ -26,7 +27,9 @@ using namespace std::chrono_literals;
 
 constexpr Duration kDefaultKillGracePeriod = 3s;
 
-// How long an executor waits for the acknowledgement of the terminal update.
+// How long an executor waits for the acknowledgement of the terminal update, while the agent is
+// there. Apache Mesos counts the time that it is away, too: a task that ends while its agent is
+// away for longer counts as failed then, whatever its exit status was.
 constexpr Duration kAcknowledgementLimit = 60s;
 
 // What the agent's grace period for a shutdown must leave after the task's, so that its end can
@@ -64,8 +67,6 @@ std::string describe_end(int status) {
              : concat("Command terminated with signal Unknown signal ", WTERMSIG(status));
 }
 
-Task<void> wait_for(base::Event& event) { co_await event.wait(); }
-
 }  // namespace
 
 CommandTask::CommandTask(Options options, std::optional<User> user, Reaper& reaper)
@@ -101,7 +102,14 @@ Task<void> CommandTask::live() {
     status = co_await child_->end();
   }
   report_end(status);
-  co_await base::any_of(acknowledged(), wait_for(lost_), base::sleep_task(kAcknowledgementLimit));
+  co_await base::any_of(acknowledged(), wait_for(lost_), acknowledgement_overdue());
+}
+
+Task<void> CommandTask::acknowledgement_overdue() {
+  do {
+    co_await connected_.wait();
+    co_await base::sleep_for(kAcknowledgementLimit);
+  } while (!connected_.is_set());
 }
 
 // Ends when the agent is about to destroy the container, or would be if it were there.
@@ -128,7 +136,7 @@ void CommandTask::on_event(Event event) {
   switch (event.type) {
     case Event::Type::kSubscribed:
       task_killing_state_ = event.task_killing_state;
-      connected_ = true;
+      connected_.set();
       resume_checks();
       break;
     case Event::Type::kLaunch:
@@ -162,7 +170,7 @@ void CommandTask::on_event(Event event) {
 }
 
 void CommandTask::on_disconnected() {
-  connected_ = false;
+  connected_.clear();
   pause_checks();
 }
 
@@ -241,7 +249,7 @@ void CommandTask::start_checks(base::Scope& scope) {
                             [this](const ProbeResult& result) { health_check_done(result); });
     scope.spawn(health_checker_->run());
   }
-  if (!connected_ || kill_.requested()) pause_checks();
+  if (!connected_.is_set() || kill_.requested()) pause_checks();
 }
 
 void CommandTask::pause_checks() {

@@ -45,6 +45,7 @@ class CommandTask final : Connection::Listener {
   base::Task<void> shutdown_expired();
   base::Task<void> max_completion_time_expired();
   base::Task<void> acknowledged();
+  base::Task<void> acknowledgement_overdue();
 
   void launch(TaskSpec task);
   void kill(Duration grace_period, KillCause cause);
@@ -78,9 +79,9 @@ class CommandTask final : Connection::Listener {
   std::optional<HealthVerdict> health_verdict_;
   std::optional<Checker> checker_;
   std::optional<Checker> health_checker_;
-  bool connected_ = false;
   base::Event launched_;
   base::Event shutting_down_;
+  base::Event connected_;
   base::Event lost_;          // the agent, for good
   base::Event acknowledged_;  // an update was
 };

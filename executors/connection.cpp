@@ -11,6 +11,7 @@
 #include "base/combine.h"
 #include "base/stream.h"
 #include "base/strings.h"
+#include "executors/wait.h"
 #include "http/client.h"
 #include "http/recordio.h"
 #include "http/scratch.h"
@@ -46,8 +47,6 @@ Duration random_part(Duration most) {
   if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits)) return most;
   return Duration(static_cast<int64_t>(bits % (static_cast<uint64_t>(most.count()) + 1)));
 }
-
-Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 Task<void> closed(http::ClientConnection& connection) { co_await connection.server_closed(); }
 

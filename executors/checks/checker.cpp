@@ -5,12 +5,11 @@
 #include "base/combine.h"
 #include "base/duration.h"
 #include "base/strings.h"
+#include "executors/wait.h"
 
 namespace executors {
 
 namespace {
-
-base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 base::Task<ProbeResult> run_within(const Probe& probe, ProbeContext context, Duration timeout) {
   if (timeout == Duration::zero()) co_return co_await run_probe(probe, context);

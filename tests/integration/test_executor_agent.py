@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 import unittest
@@ -9,6 +10,9 @@ import unittest
 import wire
 from harness import eventually
 from scripted_agent import EXECUTOR, Call, Executor, ScriptedAgent, descendants, task, wait_gone
+
+# In full, longer than an executor waits for an acknowledgement while its agent is there.
+AWAY = 65 if os.environ.get("MESOS_TEST_FULL") == "1" else 0.1
 
 
 class AgentTestCase(unittest.TestCase):
@@ -98,6 +102,7 @@ class Reconnecting(AgentTestCase):
         agent.go_away(gently=True)
         (agent.sandbox / "ready").unlink()
         wait_gone([task_pid])
+        time.sleep(AWAY)
         self.assertTrue(executor.running())
         agent.listen()
         (status,) = unacknowledged(agent.wait_calls("SUBSCRIBE", 2)[1])
