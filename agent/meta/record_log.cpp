@@ -58,6 +58,11 @@ Status RecordLog::append(const google::protobuf::MessageLite& message) {
   return written;
 }
 
+Status cut_log(const std::string& path, size_t size) {
+  if (truncate(path.c_str(), static_cast<off_t>(size)) == 0) return {};
+  return fail_errno(concat("truncate '", path, "'"));
+}
+
 Result<std::string> repair_log(const std::string& path) {
   TRY(std::string content, base::read_file(path));
   proto::RecordReader reader(content);
@@ -68,9 +73,7 @@ Result<std::string> repair_log(const std::string& path) {
     good = reader.offset();
   }
   if (good == content.size()) return content;
-  if (truncate(path.c_str(), static_cast<off_t>(good)) < 0) {
-    return fail_errno(concat("truncate '", path, "'"));
-  }
+  TRY_VOID(cut_log(path, good));
   content.resize(good);
   return content;
 }

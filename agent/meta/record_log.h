@@ -34,6 +34,9 @@ class RecordLog {
   std::optional<off_t> torn_at_;  // what lies behind this offset must be cut off first
 };
 
+// Cuts off what lies behind that size.
+base::Status cut_log(const std::string& path, size_t size);
+
 // Cuts off a record that a crash has left incomplete at the end. Gives the content without it.
 // kNotFound if there is no file.
 base::Result<std::string> repair_log(const std::string& path);
