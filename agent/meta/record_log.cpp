@@ -43,7 +43,11 @@ Status RecordLog::append(const google::protobuf::MessageLite& message) {
   const int flags = sync_ == Sync::kWrite ? O_SYNC : 0;
   Fd fd = open_log(path_, flags);
   if (!fd && errno == ENOENT) {
-    TRY_VOID(base::make_directories(path_.substr(0, path_.rfind('/'))));
+    auto made = base::make_directories(path_.substr(0, path_.rfind('/')));
+    if (!made) {
+      made.error().kind = base::ErrorKind::kInternal;  // not that of the record's own making
+      return made;
+    }
     fd = open_log(path_, flags);
   }
   if (!fd) return fail_errno(concat("open '", path_, "'"));
