@@ -14,7 +14,6 @@ namespace agent {
 using base::concat;
 using base::fail_errno;
 using base::Fd;
-using base::Result;
 using base::Status;
 
 namespace {
@@ -67,19 +66,15 @@ Status cut_log(const std::string& path, size_t size) {
   return fail_errno(concat("truncate '", path, "'"));
 }
 
-Result<std::string> repair_log(const std::string& path) {
-  TRY(std::string content, base::read_file(path));
+size_t whole_records(std::string_view content) {
   proto::RecordReader reader(content);
-  size_t good = 0;
+  size_t whole = 0;
   while (const auto body = reader.next()) {
     // A crash of the host can leave zeros where data was to be; no message of ours is empty.
-    if (body->empty() && content.find_first_not_of('\0', good) == std::string::npos) break;
-    good = reader.offset();
+    if (body->empty() && content.find_first_not_of('\0', whole) == std::string_view::npos) break;
+    whole = reader.offset();
   }
-  if (good == content.size()) return content;
-  TRY_VOID(cut_log(path, good));
-  content.resize(good);
-  return content;
+  return whole;
 }
 
 }  // namespace agent

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/meta/record_log.h"
+#include "base/files.h"
 #include "base/strings.h"
 #include "proto/record.h"
 
@@ -64,12 +65,13 @@ template <typename Record>
 Result<UpdateHistory<Record>> read_update_log(const std::string& path,
                                               std::optional<base::Error>* damage) {
   UpdateHistory<Record> history;
-  const auto content = repair_log(path);
+  const auto content = base::read_file(path);
   if (!content) {
     if (content.error().kind == ErrorKind::kNotFound) return history;
     return fail(content.error());
   }
-  proto::RecordReader reader(*content);
+  const size_t whole = whole_records(*content);
+  proto::RecordReader reader(std::string_view(*content).substr(0, whole));
   size_t good = 0;
   while (const auto body = reader.next()) {
     if (!add_record(history, *body)) {
@@ -82,6 +84,7 @@ Result<UpdateHistory<Record>> read_update_log(const std::string& path,
     }
     good = reader.offset();
   }
+  if (whole < content->size()) TRY_VOID(cut_log(path, whole));
   return history;
 }
 

@@ -291,7 +291,7 @@ TEST_F(Recover, TaskWithoutUpdates) {
 TEST_F(Recover, DamagedUpdates) {
   const std::string path = paths_.task_updates(kGroupRun, "a");
   const std::string log = content_of(path);
-  const std::string damaged = log + std::string("\x02\0\0\0\xFF\xFF", 6) + log;
+  const std::string damaged = log + std::string("\x02\0\0\0\xFF\xFF", 6) + log + "torn";
   put(path, damaged);
   const auto strict = recover_meta(work_.work_dir(), true);
   ASSERT_FALSE(strict.has_value());
