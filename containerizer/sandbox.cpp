@@ -61,9 +61,10 @@ Result<Components> split_path(const std::string& work_dir, const std::string& pa
   const auto refuse = [&path] {
     return base::fail(base::ErrorKind::kInvalid, concat("'", path, "' is no sandbox"));
   };
-  if (!path.starts_with(concat(work_dir, "/"))) return refuse();
+  const std::string prefix = work_dir.ends_with('/') ? work_dir : concat(work_dir, "/");
+  if (!path.starts_with(prefix)) return refuse();
   Components found;
-  for (const auto name : base::split(std::string_view(path).substr(work_dir.size() + 1), '/')) {
+  for (const auto name : base::split(std::string_view(path).substr(prefix.size()), '/')) {
     if (name.empty() || name == "." || name == "..") return refuse();
     found.names.emplace_back(name);
   }

@@ -49,6 +49,12 @@ constexpr std::chrono::seconds kLockPatience{5};
 
 // --- Setting up ---
 
+// Absolute, and without a slash at the end: paths in it are compared with it.
+std::string normal_directory(const std::string& path) {
+  const auto normal = std::filesystem::absolute(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).native();
+}
+
 Result<agent::Flags> read_flags(int argc, char** argv) {
   TRY(agent::Flags flags, agent::load_flags(argc, argv, environ));
   if (flags.help || flags.version) return flags;
@@ -56,8 +62,8 @@ Result<agent::Flags> read_flags(int argc, char** argv) {
     std::error_code ignored;
     flags.launcher_dir = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
   }
-  flags.work_dir = std::filesystem::absolute(flags.work_dir).lexically_normal();
-  flags.runtime_dir = std::filesystem::absolute(flags.runtime_dir).lexically_normal();
+  flags.work_dir = normal_directory(flags.work_dir);
+  flags.runtime_dir = normal_directory(flags.runtime_dir);
   if (flags.containerizers != std::vector<std::string>{"mesos"}) {
     return base::fail("--containerizers: this agent has only the containerizer 'mesos'");
   }

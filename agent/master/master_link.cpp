@@ -71,6 +71,7 @@ MasterLink::~MasterLink() {
 }
 
 void MasterLink::start() {
+  if (state_ == LinkState::kTerminating) return;  // by order of an operator
   set_state(LinkState::kDisconnected);
   scope_.spawn(run());
 }
@@ -90,6 +91,8 @@ Task<void> MasterLink::run() {
       leader = std::get<0>(std::move(end));
     } else if (end.index() == 1) {
       leader = co_await detect(std::nullopt);  // the same one will do
+    } else {
+      co_return;
     }
   }
 }

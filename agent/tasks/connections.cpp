@@ -46,13 +46,6 @@ void Tasks::drop_unknown(Framework& framework, const Executor& executor,
   }
 }
 
-void Tasks::start_work(Framework& framework, Executor& executor) {
-  deliver(framework, executor);
-  for (const auto& [task, policy] : std::exchange(executor.control->kills, {})) {
-    executor.control->link->kill(framework.info.id(), task, policy);
-  }
-}
-
 // --- By HTTP ---
 
 void Tasks::subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<EventStream> stream) {
@@ -75,6 +68,8 @@ void Tasks::subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<Eve
     update(resent);
   }
   drop_unknown(*framework, *executor, call.subscribe().unacknowledged_tasks());
+  // One of the updates may have cost it its life.
+  if (executor->state != Executor::State::kRunning) return;
   if (has_nothing_to_do(*executor)) {
     shut_down(*framework, *executor);
     return;
@@ -85,7 +80,7 @@ void Tasks::subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<Eve
   *subscribed.mutable_agent_info() = agent_.info;
   *subscribed.mutable_container_id() = executor->container_id.to_message();
   connection.subscribed(subscribed);
-  start_work(*framework, *executor);
+  deliver(*framework, *executor);
 }
 
 // --- With the driver ---
@@ -116,7 +111,7 @@ void Tasks::register_executor(const std::string& from,
   *registered.mutable_slave_id() = agent_.info.id();
   *registered.mutable_slave_info() = agent_.info;
   services_.to_process(from, registered);
-  start_work(*framework, *executor);
+  deliver(*framework, *executor);
 }
 
 void Tasks::reregister_executor(const std::string& from,
@@ -140,11 +135,12 @@ void Tasks::reregister_executor(const std::string& from,
   services_.to_process(from, reregistered);
   for (const auto& update : message.updates()) take(update, true, from);
   drop_unknown(*framework, *executor, message.tasks());
+  if (executor->state != Executor::State::kRunning) return;
   if (has_nothing_to_do(*executor)) {
     shut_down(*framework, *executor);
     return;
   }
-  start_work(*framework, *executor);
+  deliver(*framework, *executor);
 }
 
 }  // namespace agent

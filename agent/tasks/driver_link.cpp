@@ -14,10 +14,9 @@ void DriverLink::launch(const Framework& framework, const mesos::v1::TaskInfo& t
   post_(pid_, message);
 }
 
-// The driver knows no groups; the agent refuses them before they come here.
-void DriverLink::launch_group(const mesos::v1::TaskGroupInfo& group) {
-  LOG(ERROR) << "Driver executor " << pid_ << " cannot take the task group of task '"
-             << group.tasks(0).task_id().value() << "'";
+// The driver knows no groups.
+void DriverLink::launch_group(const mesos::v1::TaskGroupInfo& /*group*/) {
+  LOG(FATAL) << "A task group for driver executor " << pid_;
 }
 
 void DriverLink::kill(const mesos::v1::FrameworkID& framework, const mesos::v1::TaskID& task,

@@ -17,6 +17,7 @@ class DriverLink final : public ExecutorLink {
       : pid_(std::move(pid)), agent_(std::move(agent)), post_(std::move(post)) {}
 
   void launch(const Framework& framework, const mesos::v1::TaskInfo& task) override;
+  bool takes_groups() const override { return false; }
   void launch_group(const mesos::v1::TaskGroupInfo& group) override;
   void kill(const mesos::v1::FrameworkID& framework, const mesos::v1::TaskID& task,
             const std::optional<mesos::v1::KillPolicy>& policy) override;

@@ -4,8 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "agent/tasks/executor_link.h"
 #include "base/sync.h"
@@ -33,9 +31,6 @@ struct ExecutorControl {
 
   // Set when it has been asked to end.
   base::Event shutting_down;
-
-  // Kills that came when it had not come back yet after a restart of the agent.
-  std::vector<std::pair<mesos::v1::TaskID, std::optional<mesos::v1::KillPolicy>>> kills;
 
   // The last cause counts.
   std::optional<EndCause> cause;

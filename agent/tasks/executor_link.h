@@ -19,6 +19,8 @@ class ExecutorLink {
   virtual ~ExecutorLink() = default;
 
   virtual void launch(const Framework& framework, const mesos::v1::TaskInfo& task) = 0;
+  // Whether launch_group() can be called.
+  virtual bool takes_groups() const { return true; }
   virtual void launch_group(const mesos::v1::TaskGroupInfo& group) = 0;
   virtual void kill(const mesos::v1::FrameworkID& framework, const mesos::v1::TaskID& task,
                     const std::optional<mesos::v1::KillPolicy>& policy) = 0;

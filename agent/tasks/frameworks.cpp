@@ -81,7 +81,8 @@ void Tasks::remove_if_idle(Framework& framework) {
   if (!framework.executors.empty() || !framework.pending_tasks.empty()) return;
   const std::string id = framework.info.id().value();
   LOG(INFO) << "Framework " << id << " has no executors and no tasks any more";
-  updates_.drop_framework(id);
+  // Else what was said of tasks that were never launched may still have to be said again.
+  if (framework.terminating) updates_.drop_framework(id);
   framework.terminating = false;
   state_.completed_frameworks.push_back(std::move(framework));
   if (state_.completed_frameworks.size() > kCompletedFrameworks) {
@@ -99,7 +100,14 @@ void Tasks::update_framework(const mesos::internal::UpdateFrameworkMessage& mess
               << (framework == nullptr ? "has nothing here" : "is ending");
     return;
   }
-  if (message.has_framework_info()) framework->info = message.framework_info();
+  if (message.has_framework_info()) {
+    if (message.framework_info().id() != message.framework_id()) {
+      LOG(WARNING) << "Ignoring an update of framework " << message.framework_id().value()
+                   << " that describes another one";
+      return;
+    }
+    framework->info = message.framework_info();
+  }
   framework->pid = pid_of(message.pid());
   checkpoint_framework(*framework);
   // A scheduler that has failed over waits for what was not acknowledged.
@@ -110,6 +118,7 @@ void Tasks::shut_down_framework(const mesos::internal::ShutdownFrameworkMessage&
   Framework* framework = find_framework(message.framework_id().value());
   if (framework == nullptr) {
     LOG(INFO) << "Nothing to shut down of framework " << message.framework_id().value();
+    updates_.drop_framework(message.framework_id().value());
     return;
   }
   shut_down(*framework);

@@ -100,9 +100,6 @@ void Tasks::kill(Framework& framework, const TaskID& task,
     kill_queued(framework, *executor, task);
   } else if (executor->control->link != nullptr) {
     executor->control->link->kill(framework.info.id(), task, policy);
-  } else {
-    // Not back yet after the agent's restart; without a link nothing can be said to it.
-    executor->control->kills.emplace_back(task, policy);
   }
 }
 
@@ -129,6 +126,7 @@ bool Tasks::has_nothing_to_do(const Executor& executor) {
 void Tasks::drain(const mesos::internal::DrainSlaveMessage& message) {
   if (state_.frameworks.empty() && state_.operations.empty()) {
     LOG(INFO) << "Asked to drain, and there is nothing to be drained";
+    end_drain_if_done();
     return;
   }
   LOG(INFO) << "Draining: all tasks are killed, and no others launched";

@@ -351,8 +351,20 @@ void Tasks::queue(Framework& framework, Executor& executor, const Launch& launch
   if (executor.state == Executor::State::kRunning) deliver(framework, executor);
 }
 
+void Tasks::drop_groups(Framework& framework, Executor& executor) {
+  for (const auto& group : std::exchange(executor.queued_groups, {})) {
+    for (const auto& task : group.tasks()) {
+      drop_task(framework, task.task_id(), Status::REASON_TASK_INVALID,
+                "Executors made with the driver cannot run task groups",
+                &executor.info.executor_id());
+    }
+  }
+}
+
 // Single tasks first, then groups, each in their order.
 void Tasks::deliver(Framework& framework, Executor& executor) {
+  if (executor.state != Executor::State::kRunning) return;
+  if (!executor.control->link->takes_groups()) drop_groups(framework, executor);
   if (!update_container(framework, executor)) return;
   auto queued = std::exchange(executor.queued_tasks, {});
   const auto groups = std::exchange(executor.queued_groups, {});

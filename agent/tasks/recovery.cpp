@@ -75,6 +75,7 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
                         concat("Executor did not reregister within ", limit)});
   }
   if (state_.drain_config) kill_all_for_drain();
+  end_drain_if_done();
 }
 
 // Until all have come, or ended, or their time is over.

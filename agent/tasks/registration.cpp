@@ -54,7 +54,10 @@ void Tasks::describe_for(mesos::internal::ReregisterSlaveMessage* message) const
       }
       for (const auto& task : executor.launched_tasks) add_task(task, message);
       for (const auto& task : executor.terminated_tasks) add_task(task, message);
-      if (executor.is_command_executor || executor.state == Executor::State::kTerminated) continue;
+      // A master refuses tasks that run without their executor.
+      const bool ended =
+          executor.state == Executor::State::kTerminated && executor.launched_tasks.empty();
+      if (executor.is_command_executor || ended) continue;
       auto& info = *message->add_executor_infos();
       info = executor.info;
       *info.mutable_framework_id() = framework.info.id();

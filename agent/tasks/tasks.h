@@ -118,6 +118,8 @@ class Tasks {
     auto operator<=>(const ExecutorKey&) const = default;
   };
 
+  using TaskKey = std::pair<std::string, std::string>;  // framework, task
+
   // One message of the master.
   struct Launch {
     mesos::v1::ExecutorInfo executor;
@@ -146,6 +148,7 @@ class Tasks {
   base::Task<base::Status> make_sandbox(const Framework& framework, const Executor& executor);
   void queue(Framework& framework, Executor& executor, const Launch& launch);
   void deliver(Framework& framework, Executor& executor);
+  void drop_groups(Framework& framework, Executor& executor);
 
   // executor_life.cpp: from an executor's container to the end of its tasks.
   Executor& add_executor(Framework& framework, Executor executor);
@@ -165,7 +168,8 @@ class Tasks {
   bool update_container(const Framework& framework, Executor& executor);
   void remove_if_done(Framework& framework, Executor& executor);
 
-  // frameworks.cpp
+  // frameworks.cpp. What takes an executor or a framework out of the state is remove_if_done() and
+  // remove_if_idle() only: references do not outlive them.
   Framework* find_framework(const std::string& id);
   Executor* find_executor(const ExecutorKey& key, Framework** framework = nullptr);
   Executor* find_executor_of_task(Framework& framework, const std::string& task);
@@ -185,7 +189,6 @@ class Tasks {
   void connect(Framework& framework, Executor& executor, std::unique_ptr<ExecutorLink> link);
   void drop_unknown(Framework& framework, const Executor& executor,
                     const google::protobuf::RepeatedPtrField<mesos::v1::TaskInfo>& known);
-  void start_work(Framework& framework, Executor& executor);
 
   // updates.cpp
   Update make_update(const Framework& framework, const mesos::v1::TaskID& task,
@@ -197,7 +200,11 @@ class Tasks {
   void drop_task(Framework& framework, const mesos::v1::TaskID& task, Status::Reason reason,
                  std::string message, const mesos::v1::ExecutorID* executor = nullptr);
   void take(Update update, bool from_executor, const std::string& sender = {});
-  base::Task<void> take_later(Update update);
+  bool keep(const Update& update, bool from_executor);
+  base::Task<void> keep_later(TaskKey key);
+  base::Result<UpdateStreams::Added> add_to_stream(const Framework& framework,
+                                                   const Executor* executor, const Update& update);
+  Executor* find_executor_of(Framework& framework, const Update& update, bool from_executor);
   void complete_status(const Framework& framework, const Executor* executor, bool from_executor,
                        Update* update) const;
   static bool is_news(const Executor& executor, const Status& status);
@@ -233,6 +240,8 @@ class Tasks {
   const TaskServices services_;
   UpdateStreams updates_;
   std::map<ExecutorKey, std::deque<Launch>> launches_;  // those whose turn comes, in order
+  // Updates that could not be written yet, and whether they are an executor's.
+  std::map<TaskKey, std::deque<std::pair<Update, bool>>> unwritten_;
   base::Event framework_gone_;
   base::Scope scope_;  // last: ends before what its tasks use
 };

@@ -19,6 +19,16 @@ using mesos::v1::TaskState;
 namespace {
 
 constexpr size_t kCompletedTasks = 200;
+constexpr size_t kUuidBytes = 16;
+
+// Of one task, that wait to be written.
+constexpr size_t kUnwrittenUpdates = 100;
+
+// What an executor can know of its task. The rest is for agents and masters to say; a master does
+// not survive an agent that says it of itself.
+bool is_reportable(TaskState state) {
+  return state != mesos::v1::TASK_UNREACHABLE && state != mesos::v1::TASK_UNKNOWN;
+}
 
 double seconds_since_epoch() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -116,59 +126,107 @@ void Tasks::take(Update update, bool from_executor, const std::string& sender) {
   Framework* framework = find_framework(update.framework_id().value());
   const bool is_ours = update.slave_id() == agent_.info.id() &&
                        (!status.has_agent_id() || status.agent_id() == agent_.info.id());
-  if (update.uuid().empty() || !is_ours || framework == nullptr || framework->terminating) {
+  if (update.uuid().size() != kUuidBytes || !is_ours || framework == nullptr ||
+      framework->terminating || (from_executor && !is_reportable(status.state()))) {
     ++state_.counters.invalid_status_updates;
     LOG(WARNING) << "Ignoring " << TaskState_Name(status.state()) << " of task '"
                  << status.task_id().value() << "' of framework " << update.framework_id().value();
     return;
   }
-  Executor* executor = find_executor_of_task(*framework, status.task_id().value());
-  if (executor == nullptr && from_executor) {
-    executor = find_executor({update.framework_id().value(), update.executor_id().value()});
-  }
+  Executor* executor = find_executor_of(*framework, update, from_executor);
   if (executor != nullptr && from_executor && status.state() == mesos::v1::TASK_STAGING) {
     LOG(WARNING) << "Executor '" << update.executor_id().value()
                  << "' has sent TASK_STAGING, which none may";
     shut_down(*framework, *executor);
     return;
   }
-  if (executor != nullptr && !sender.empty() && executor->control != nullptr &&
-      executor->control->link != nullptr && executor->control->link->pid() != sender) {
+  if (executor != nullptr && !sender.empty() && executor->control->link != nullptr &&
+      executor->control->link->pid() != sender) {
     LOG(WARNING) << "An update of executor '" << update.executor_id().value() << "' comes from "
                  << sender;
   }
   ++state_.counters.valid_status_updates;
   complete_status(*framework, executor, from_executor, &update);
 
-  const auto acknowledge = [&] {
-    if (!from_executor || executor == nullptr || executor->control == nullptr) return;
-    if (const auto& link = executor->control->link) {
-      link->acknowledge(framework->info.id(), status.task_id(), update.uuid());
-    }
-  };
-  // The task has ended, or was never this executor's: the scheduler need not hear of it.
-  if (executor != nullptr && !is_news(*executor, status)) {
-    acknowledge();
-    return;
-  }
-  // Written first: what the state says, the log knows.
-  auto added = updates_.add(update, update_log(*framework, executor, status.task_id().value()));
-  if (!added) {
-    LOG(ERROR) << "Failed to keep " << TaskState_Name(status.state()) << " of task '"
-               << status.task_id().value() << "': " << added.error().message;
-    // Its executor has it, and brings it again. What the agent has made is made again.
-    if (!from_executor) scope_.spawn(take_later(std::move(update)));
-    return;
-  }
-  if (executor != nullptr && *added == UpdateStreams::Added::kNew) {
-    apply(*framework, *executor, status);
-  }
-  acknowledge();
+  TaskKey key{framework->info.id().value(), status.task_id().value()};
+  const auto unwritten = unwritten_.find(key);
+  if (unwritten == unwritten_.end() && keep(update, from_executor)) return;
+  auto& waiting = unwritten_[key];
+  if (waiting.size() == kUnwrittenUpdates) return;  // the executor has it, and may bring it again
+  waiting.emplace_back(std::move(update), from_executor);
+  if (waiting.size() == 1) scope_.spawn(keep_later(std::move(key)));
 }
 
-base::Task<void> Tasks::take_later(Update update) {
-  co_await base::sleep_for(std::chrono::seconds(1));
-  take(std::move(update), false);
+// The executor that has the task; of an executor's update also one that is done with it.
+Executor* Tasks::find_executor_of(Framework& framework, const Update& update, bool from_executor) {
+  const auto& task = update.status().task_id();
+  Executor* executor = find_executor_of_task(framework, task.value());
+  if (executor != nullptr || !from_executor) return executor;
+  executor = find_executor({framework.info.id().value(), update.executor_id().value()});
+  const bool done = executor != nullptr &&
+                    find_task(executor->completed_tasks, task) != executor->completed_tasks.end();
+  const bool starts = update.status().state() == mesos::v1::TASK_STAGING;
+  return done || starts ? executor : nullptr;
+}
+
+// Brings the update into its stream, and what it says into the state. False: it could not be
+// written, so its executor must not be told that it was.
+bool Tasks::keep(const Update& update, bool from_executor) {
+  Framework* framework = find_framework(update.framework_id().value());
+  if (framework == nullptr || framework->terminating) return true;  // nobody wants to hear of it
+  const Status& status = update.status();
+  Executor* executor = find_executor_of(*framework, update, from_executor);
+  // The task has ended: the scheduler need not hear of it.
+  const bool news = executor == nullptr || is_news(*executor, status);
+  if (news) {
+    // Written first: what the state says, the log knows.
+    auto added = add_to_stream(*framework, executor, update);
+    if (!added) {
+      LOG_EVERY_T(ERROR, 10) << "Failed to keep " << TaskState_Name(status.state()) << " of task '"
+                             << status.task_id().value() << "': " << added.error().message;
+      return false;
+    }
+    if (executor != nullptr && *added == UpdateStreams::Added::kNew) {
+      apply(*framework, *executor, status);
+    }
+  }
+  if (from_executor && executor != nullptr && executor->control->link != nullptr) {
+    executor->control->link->acknowledge(framework->info.id(), status.task_id(), update.uuid());
+  }
+  return true;
+}
+
+base::Result<UpdateStreams::Added> Tasks::add_to_stream(const Framework& framework,
+                                                        const Executor* executor,
+                                                        const Update& update) {
+  const std::string& task = update.status().task_id().value();
+  const auto log = update_log(framework, executor, task);
+  auto added = updates_.add(update, log);
+  if (added) return added;
+  if (added.error().kind == base::ErrorKind::kConflict && log) {
+    // What the agent has said before of a task of this id, when there was none.
+    updates_.drop(framework.info.id().value(), task);
+    return updates_.add(update, log);
+  }
+  if (added.error().kind == base::ErrorKind::kInvalid) {
+    LOG(ERROR) << "The updates of task '" << task
+               << "' cannot survive the agent any more: " << added.error().message;
+    return updates_.add(update, std::nullopt);
+  }
+  return added;
+}
+
+// In their order, until all are written: an update that cannot be, for want of room, say, holds up
+// those of its task that come after it, and nothing else.
+base::Task<void> Tasks::keep_later(TaskKey key) {
+  for (auto at = unwritten_.find(key); at != unwritten_.end(); at = unwritten_.find(key)) {
+    co_await base::sleep_for(std::chrono::seconds(1));
+    auto& waiting = unwritten_.at(key);
+    while (!waiting.empty() && keep(waiting.front().first, waiting.front().second)) {
+      waiting.pop_front();
+    }
+    if (waiting.empty()) unwritten_.erase(key);
+  }
 }
 
 void Tasks::complete_status(const Framework& framework, const Executor* executor,

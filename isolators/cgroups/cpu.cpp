@@ -60,7 +60,12 @@ Status CpuSubsystem::update(const std::string& group, const ContainerConfig& con
   TRY_VOID(hierarchy().write(group, "cpu.shares", concat(shares)));
 
   const auto limit = limited(config, "cpus");
-  if (!limit && !enable_cfs_) return {};
+  if (!limit && !enable_cfs_) {
+    // An earlier limit may have to go.
+    return limited_.erase(group) == 0 ? Status()
+                                      : hierarchy().write(group, "cpu.cfs_quota_us", "-1");
+  }
+  limited_.insert(group);
   TRY_VOID(
       hierarchy().write(group, "cpu.cfs_period_us", concat(static_cast<int64_t>(kPeriodMicros))));
   int64_t quota = -1;

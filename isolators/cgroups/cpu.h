@@ -14,8 +14,11 @@ class CpuSubsystem final : public Subsystem {
   base::Status update(const std::string& group, const ContainerConfig& config) override;
   UsageReader usage_reader(const std::string& group) override;
 
+  void stop_counting(const std::string& group) override { limited_.erase(group); }
+
  private:
   const bool enable_cfs_;
+  std::set<std::string> limited_;  // groups that have got a quota
 };
 
 class CpuacctSubsystem final : public Subsystem {

@@ -186,15 +186,6 @@ TEST_F(ConnectionsTest, WhoDiedMeanwhileFailsItsTasks) {
   EXPECT_TRUE(agent_->state.frameworks.empty());
 }
 
-TEST_F(ConnectionsTest, AKillMeanwhileIsDeliveredLater) {
-  launch("t");
-  report("t", mesos::v1::TASK_RUNNING);
-  restart();
-  tasks_->kill_task(kill_message("t"));
-  subscribe();
-  EXPECT_THAT(event_names(), ElementsAre("SUBSCRIBED", "KILL"));
-}
-
 TEST_F(ConnectionsTest, FrameworksWithoutCheckpointsAreForgotten) {
   launch("t", true, false);
   report("t", mesos::v1::TASK_RUNNING);

@@ -117,12 +117,33 @@ TEST_F(UpdatesTest, WhatIsNotOursIsIgnored) {
   EXPECT_EQ(2U, agent_->state.counters.invalid_status_updates);
 }
 
-// Such as of a task that the agent has forgotten: the scheduler hears of it, the executor nothing.
-TEST_F(UpdatesTest, ATaskThatTheExecutorNeverHadIsAcknowledgedAndDropped) {
+// Such as of a task that the agent could not write down: the scheduler hears of it, the executor
+// nothing.
+TEST_F(UpdatesTest, ATaskThatNoExecutorHasIsReportedAllTheSame) {
   launch("t");
   report("other", mesos::v1::TASK_RUNNING);
+  EXPECT_THAT(event_names(), IsEmpty());
+  EXPECT_THAT(story("other"), ElementsAre("TASK_RUNNING"));
+}
+
+TEST_F(UpdatesTest, OfATaskThatIsDoneNothingIsReported) {
+  launch("t");
+  report("t", mesos::v1::TASK_FINISHED);
+  acknowledge(updates()[0]);
+  event_names();
+  report("t", mesos::v1::TASK_FINISHED);
   EXPECT_THAT(event_names(), ElementsAre("ACKNOWLEDGED"));
-  EXPECT_THAT(story("other"), IsEmpty());
+  EXPECT_THAT(story("t"), ElementsAre("TASK_FINISHED"));
+}
+
+TEST_F(UpdatesTest, WhatNoExecutorCanKnowIsIgnored) {
+  launch("t");
+  report("t", mesos::v1::TASK_UNREACHABLE);
+  report("t", mesos::v1::TASK_UNKNOWN);
+  report("t", mesos::v1::TASK_RUNNING, "short");
+  EXPECT_THAT(event_names(), IsEmpty());
+  EXPECT_THAT(story("t"), IsEmpty());
+  EXPECT_EQ(3U, agent_->state.counters.invalid_status_updates);
 }
 
 TEST_F(UpdatesTest, NoExecutorMaySayStaging) {
@@ -142,20 +163,43 @@ TEST_F(UpdatesTest, UpdatesAreOnDiskBeforeTheyAreSent) {
   EXPECT_TRUE(history->acknowledged.empty());
 }
 
-TEST_F(UpdatesTest, WhatCannotBeWrittenIsNotAcknowledged) {
+TEST_F(UpdatesTest, WhatCannotBeWrittenIsAcknowledgedWhenItCan) {
   launch("t");
   const agent::RunId run{"f", "e", find_executor()->container_id.to_string()};
   // No file can be made there.
   std::filesystem::remove_all(paths().meta_task(run, "t"));
   ASSERT_TRUE(base::write_file(paths().meta_task(run, "t"), "in the way"));
-  const auto uuid = report("t", mesos::v1::TASK_FINISHED);
+  report("t", mesos::v1::TASK_RUNNING);
+  report("t", mesos::v1::TASK_FINISHED);
   EXPECT_THAT(event_names(), IsEmpty());
   EXPECT_THAT(story("t"), IsEmpty());
   EXPECT_EQ(1U, find_executor()->launched_tasks.size());
   std::filesystem::remove(paths().meta_task(run, "t"));
-  report("t", mesos::v1::TASK_FINISHED, uuid);
-  EXPECT_THAT(event_names(), ElementsAre("ACKNOWLEDGED"));
-  EXPECT_THAT(story("t"), ElementsAre("TASK_FINISHED"));
+  await_story("t");
+  EXPECT_THAT(event_names(), ElementsAre("ACKNOWLEDGED", "ACKNOWLEDGED"));
+  EXPECT_THAT(story("t"), ElementsAre("TASK_RUNNING"));
+  acknowledge(updates()[0]);
+  EXPECT_THAT(story("t"), ElementsAre("TASK_RUNNING", "TASK_FINISHED"));
+}
+
+// A kill that had come before the task, say.
+TEST_F(UpdatesTest, WhatWasSaidBeforeOfATaskOfThatIdGivesWay) {
+  launch("t1");
+  tasks_->kill_task(kill_message("t2"));
+  EXPECT_THAT(story("t2"), ElementsAre("TASK_DROPPED REASON_EXECUTOR_TERMINATED"));
+  tasks_->run_task(run_message("t2", false));
+  await([&] { return find_executor()->launched_tasks.size() == 2; });
+  report("t2", mesos::v1::TASK_RUNNING);
+  EXPECT_THAT(story("t2"), ElementsAre("TASK_DROPPED REASON_EXECUTOR_TERMINATED", "TASK_RUNNING"));
+}
+
+TEST_F(UpdatesTest, AFrameworkMayNotBecomeAnother) {
+  launch("t");
+  internal::UpdateFrameworkMessage message;
+  message.mutable_framework_id()->set_value("f");
+  *message.mutable_framework_info() = framework("../g");
+  tasks_->update_framework(message);
+  EXPECT_EQ("f", agent_->state.frameworks.at("f").info.id().value());
 }
 
 // --- Messages ---
