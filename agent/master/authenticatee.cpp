@@ -31,12 +31,12 @@ Upid next_process(const Upid& agent) {
 
 }  // namespace
 
-Authenticatee::Authenticatee(Parts parts, Credential credential, Upid agent, Upid master)
+Authenticatee::Authenticatee(Parts parts, std::unique_ptr<SaslClient> sasl, Upid agent, Upid master)
     : parts_(parts),
-      credential_(std::move(credential)),
       agent_(std::move(agent)),
       master_(std::move(master)),
-      self_(next_process(agent_)) {
+      self_(next_process(agent_)),
+      sasl_(std::move(sasl)) {
   parts_.receiver.install(self_.id, [this](const Message& message) { receive(message); });
 }
 
@@ -76,9 +76,6 @@ void Authenticatee::on_mechanisms(const Message& message) {
     return end(End::kFailed, "the master's mechanisms are no message");
   }
   if (started_) return;  // a second offer: the conversation is under way
-  auto sasl = SaslClient::make(credential_);
-  if (!sasl) return end(End::kFailed, sasl.error().message);
-  sasl_ = *std::move(sasl);
   const std::vector<std::string> mechanisms(offer.mechanisms().begin(), offer.mechanisms().end());
   const auto start = sasl_->start(mechanisms);
   if (!start) return end(End::kFailed, start.error().message);
@@ -109,7 +106,7 @@ void Authenticatee::on_completed(const Message&) {
 
 void Authenticatee::on_failed(const Message&) {
   end(End::kRefused, concat("the master ", master_.to_string(), " refuses the credential of '",
-                            credential_.principal, "'"));
+                            sasl_->principal(), "'"));
 }
 
 void Authenticatee::on_error(const Message& message) {

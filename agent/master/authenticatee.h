@@ -25,7 +25,7 @@ class Authenticatee {
   };
 
   // Authenticates `agent`, the process that will register, with `master`.
-  Authenticatee(Parts parts, Credential credential, libprocess::Upid agent,
+  Authenticatee(Parts parts, std::unique_ptr<SaslClient> sasl, libprocess::Upid agent,
                 libprocess::Upid master);
   Authenticatee(const Authenticatee&) = delete;
   Authenticatee& operator=(const Authenticatee&) = delete;
@@ -58,11 +58,10 @@ class Authenticatee {
   void send(const libprocess::Upid& to, const google::protobuf::Message& message);
 
   Parts parts_;
-  const Credential credential_;
   const libprocess::Upid agent_;
   const libprocess::Upid master_;
   const libprocess::Upid self_;
-  std::unique_ptr<SaslClient> sasl_;  // from the first message of the conversation on
+  const std::unique_ptr<SaslClient> sasl_;
   bool started_ = false;
   base::OneShot<Outcome> outcome_;
 };

@@ -11,6 +11,7 @@
 #include "agent/resource_format.h"
 #include "base/combine.h"
 #include "base/strings.h"
+#include "base/worker.h"
 
 namespace agent {
 
@@ -147,10 +148,16 @@ Task<bool> MasterLink::authenticate() {
   const nanoseconds cap = std::max(min, options_.authentication_timeout_max);
   nanoseconds max = std::min(min + 2 * options_.authentication_backoff_factor, cap);
   while (true) {
+    // Not within the time of the try.
+    auto sasl = co_await base::run_on_worker(
+        [credential = *options_.credential] { return SaslClient::make(credential); });
+    if (!sasl) {
+      hooks_.failed(std::move(sasl).error().with_context("--credential"));
+      co_return false;
+    }
     link_master();
-    authenticatee_ =
-        std::make_unique<Authenticatee>(Authenticatee::Parts{parts_.receiver, parts_.sender},
-                                        *options_.credential, self_, master_pid_);
+    authenticatee_ = std::make_unique<Authenticatee>(
+        Authenticatee::Parts{parts_.receiver, parts_.sender}, *std::move(sasl), self_, master_pid_);
     const struct Guard {
       std::unique_ptr<Authenticatee>& owned;
       ~Guard() { owned.reset(); }

@@ -17,14 +17,17 @@ namespace agent {
 // each challenge.
 class SaslClient {
  public:
-  // Whether the library can do it at all; kUnsupported without CRAM-MD5, which it loads when it is
-  // first used.
+  // Whether the library can do it at all; kUnsupported without CRAM-MD5.
   static base::Status check();
 
+  // The library asks the resolver for the name of this host, so this blocks; for seconds, where
+  // there is no resolver. On any thread.
   static base::Result<std::unique_ptr<SaslClient>> make(Credential credential);
   SaslClient(const SaslClient&) = delete;
   SaslClient& operator=(const SaslClient&) = delete;
   ~SaslClient();
+
+  const std::string& principal() const { return credential_.principal; }
 
   struct Start {
     std::string mechanism;

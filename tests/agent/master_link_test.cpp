@@ -317,7 +317,7 @@ class MasterAuthenticationTest : public tests::MasterTest {
     EXPECT_TRUE(started.has_data());
     EXPECT_EQ("", started.data());
     AuthenticationStepMessage challenge;
-    challenge.set_data("<1896.697170952@postoffice.example.net>");
+    challenge.set_data("<1896.697170952@postoffice.reston.mci.net>");
     master_.send("session(1)", raw.from, challenge);
     const auto proof = expect<AuthenticationStepMessage>(&raw);
     EXPECT_EQ("session(1)", raw.to);
