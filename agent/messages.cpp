@@ -98,7 +98,7 @@ constexpr LinkStates kAlways = kRecovering | kRecovered;
 #define TASKS(type, senders, states, method) \
   ROW(type, senders, states, (to_tasks<internal::type, &Tasks::method>))
 #define OPERATIONS(type, method) \
-  ROW(type, kAnybody, kRecovered, (to_operations<internal::type, &Operations::method>))
+  ROW(type, kMaster, kRecovered, (to_operations<internal::type, &Operations::method>))
 #define DRIVER(type, senders, states, method) \
   ROW(type, senders, states, (from_driver<internal::type, &Tasks::method>))
 
@@ -113,12 +113,12 @@ constexpr std::array kTable = {
     MessageSpec{MESSAGE(AuthenticationMechanismsMessage), kAnybody, kAlways, pass_to_authenticatee},
     MessageSpec{MESSAGE(AuthenticationStepMessage), kAnybody, kAlways, pass_to_authenticatee},
     OPERATIONS(CheckpointResourcesMessage, checkpoint_resources),
-    TASKS(DrainSlaveMessage, kAnybody, kRecovered, drain),
+    TASKS(DrainSlaveMessage, kMaster, kRecovered, drain),
     TASKS(ExecutorToFrameworkMessage, kAnybody, kRunning, message_from_executor),
     TASKS(FrameworkToExecutorMessage, kAnybody, kRunning, message_to_executor),
     TASKS(KillTaskMessage, kMaster, kDisconnected | kRunning, kill_task),
     ROW(PingSlaveMessage, kAnybody, kAlways, ping),
-    ROW(ReconcileOperationsMessage, kAnybody, kRecovered, reconcile_operations),
+    ROW(ReconcileOperationsMessage, kMaster, kRecovered, reconcile_operations),
     DRIVER(RegisterExecutorMessage, kAnybody, kAlways, register_executor),
     DRIVER(ReregisterExecutorMessage, kAnybody, kAlways, reregister_executor),
     TASKS(RunTaskGroupMessage, kMaster, kDisconnected | kRunning, run_task_group),
@@ -130,7 +130,7 @@ constexpr std::array kTable = {
     ROW(SlaveReregisteredMessage, kMaster, kDisconnected | kRunning, reregistered),
     TASKS(StatusUpdateAcknowledgementMessage, kMasterIfSoCalled, kRunning, acknowledge),
     DRIVER(StatusUpdateMessage, kAnybody, kAlways, update_from_driver),
-    TASKS(UpdateFrameworkMessage, kAnybody, kRunning, update_framework),
+    TASKS(UpdateFrameworkMessage, kMaster, kRunning, update_framework),
 };
 
 #undef DRIVER

@@ -146,12 +146,18 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
 
 Status Container::update(const std::vector<mesos::v1::Resource>& resources,
                          const std::map<std::string, double>& limits) {
-  set_resources(resources, limits, &config_);
-  if (state_ != State::kRunning) return {};
-  TRY_VOID(write_checkpoint(file(kConfigFile), config_));
-  for (const auto& isolator : services_.isolators) {
-    if (applies(*isolator)) TRY_VOID(isolator->update(id_, config_));
+  if (state_ == State::kStarting) {
+    return fail(ErrorKind::kConflict, "The container is being launched");
   }
+  ContainerConfig changed = config_;
+  set_resources(resources, limits, &changed);
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) TRY_VOID(isolator->update(id_, changed));
+  }
+  config_ = std::move(changed);
+  // Without it the next run of the agent has older numbers, and nothing else.
+  auto written = write_checkpoint(file(kConfigFile), config_);
+  if (!written) LOG(WARNING) << written.error().message;
   return {};
 }
 

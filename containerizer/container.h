@@ -74,8 +74,7 @@ class Container : public std::enable_shared_from_this<Container> {
   // the termination, and that of the children.
   void request_destroy(ContainerTermination cause = {});
 
-  // Other resources and limits, for a root: written to its checkpoint, and to the isolators if it
-  // runs.
+  // Other resources and limits, for a root. kConflict: it does not run yet.
   base::Status update(const std::vector<mesos::v1::Resource>& resources,
                       const std::map<std::string, double>& limits);
 

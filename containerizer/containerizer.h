@@ -49,8 +49,8 @@ class Containerizer {
   // Sends a signal to the container's command, as Container::kill. kNotFound: it is not running.
   base::Status kill(const ContainerId& id, int signal);
 
-  // Gives a running root other resources and limits. kNotFound: it is not there. Other errors: some
-  // of it could not be set.
+  // Gives a running root other resources and limits. kNotFound: it is not there; kConflict: it does
+  // not run yet. Other errors: some of it could not be set.
   base::Status update(const ContainerId& id, const std::vector<mesos::v1::Resource>& resources,
                       const std::map<std::string, double>& limits);
 

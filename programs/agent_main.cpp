@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "agent/agent.h"
@@ -242,11 +243,13 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   if (membership) membership->start();
   listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
 
-  const auto stop = [](evutil_socket_t, short, void* self) {
-    static_cast<base::EventLoop*>(self)->stop();
+  std::function<void()> stop = [&loop] { loop.stop(); };
+  if (membership) stop = [&membership] { membership->stop(); };
+  const auto on_signal = [](evutil_socket_t, short, void* self) {
+    (*static_cast<std::function<void()>*>(self))();
   };
-  event* on_terminate = evsignal_new(loop.base(), SIGTERM, stop, &loop);
-  event* on_interrupt = evsignal_new(loop.base(), SIGINT, stop, &loop);
+  event* on_terminate = evsignal_new(loop.base(), SIGTERM, on_signal, &stop);
+  event* on_interrupt = evsignal_new(loop.base(), SIGINT, on_signal, &stop);
   event_add(on_terminate, nullptr);
   event_add(on_interrupt, nullptr);
   loop.run();

@@ -12,7 +12,9 @@
 #include "agent/meta/checkpoints.h"
 #include "agent/meta/reconfiguration.h"
 #include "agent/meta/recover.h"
+#include "agent/meta/volumes.h"
 #include "agent/post_message.h"
+#include "base/combine.h"
 #include "base/strings.h"
 #include "libprocess/upid.h"
 
@@ -136,6 +138,9 @@ Status Membership::recover() {
   TRY(recovered_, agent::recover_meta(agent_.flags.work_dir, agent_.flags.strict));
   agent_.state.counters.recovery_errors += static_cast<uint64_t>(recovered_.errors);
   TRY_VOID(check_reconfiguration());
+  const auto& resources = agent_.info.resources();
+  TRY_VOID(agent::prepare_disks(
+      agent_.flags.work_dir, std::vector<mesos::v1::Resource>(resources.begin(), resources.end())));
   TRY_VOID(operations_->recover(recovered_));
   tasks_->operations_changed(operations_->operations());
   if (!recovered_.info) return {};
@@ -182,6 +187,23 @@ Task<void> Membership::recover_and_join() {
   }
   recovered_ = {};
   link_->start();
+}
+
+void Membership::stop() {
+  if (std::exchange(stopping_, true)) {
+    loop_.stop();
+  } else {
+    scope_.spawn(end_uncheckpointed());
+  }
+}
+
+Task<void> Membership::end_uncheckpointed() {
+  // They have their grace, and are killed then.
+  constexpr std::chrono::seconds kLimit{30};
+  if (!co_await base::with_timeout(tasks_->end_uncheckpointed(), kLimit)) {
+    LOG(WARNING) << "Some executors that no other run will know of have not ended";
+  }
+  loop_.stop();
 }
 
 Task<void> Membership::end_when_all_are_gone() {

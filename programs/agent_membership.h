@@ -22,6 +22,7 @@ class Membership {
   // agent.info.port() must be those that masters are to use. Asks the resolver, so it blocks.
   // Errors name the flag that is wrong. `agent` and `loop` must outlive this.
   static base::Result<std::unique_ptr<Membership>> make(agent::Agent& agent, base::EventLoop& loop);
+  ~Membership() { agent_.tasks = nullptr; }
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
@@ -32,6 +33,9 @@ class Membership {
   // Looks for the master, once the agent listens and executors have come back. From here on SIGUSR1
   // has the agent unregister and end, and the loop is stopped when the membership is over.
   void start();
+
+  // Stops the loop when what would not survive the agent has ended; at once if asked twice.
+  void stop();
 
   // After the loop was stopped: why the agent must end with a failure, if it must.
   base::Status end() const;
@@ -48,11 +52,13 @@ class Membership {
   agent::TaskServices make_task_services();
   base::Task<void> recover_and_join();
   base::Task<void> end_when_all_are_gone();
+  base::Task<void> end_uncheckpointed();
 
   agent::Agent& agent_;
   base::EventLoop& loop_;
   std::optional<base::Error> failure_;
   bool unregistered_ = false;
+  bool stopping_ = false;
   std::unique_ptr<agent::MasterLink> link_;
   std::unique_ptr<agent::Tasks> tasks_;
   std::unique_ptr<agent::Operations> operations_;

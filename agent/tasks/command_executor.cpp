@@ -1,7 +1,9 @@
 #include "agent/tasks/command_executor.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 
 #include "agent/domain_socket.h"
 #include "base/duration.h"
@@ -99,9 +101,10 @@ ExecutorInfo make_command_executor(const Flags& flags, const mesos::v1::Framewor
   add_resource("cpus", kExecutorCpus, role, &executor);
   add_resource("mem", kExecutorMegabytes, role, &executor);
   if (task.kill_policy().has_grace_period()) {
-    const std::chrono::nanoseconds grace(task.kill_policy().grace_period().nanoseconds());
-    executor.mutable_shutdown_grace_period()->set_nanoseconds(
-        (grace + std::chrono::nanoseconds(kReportingTime)).count());
+    constexpr int64_t kReporting = std::chrono::nanoseconds(kReportingTime).count();
+    const int64_t grace = std::clamp<int64_t>(task.kill_policy().grace_period().nanoseconds(), 0,
+                                              std::numeric_limits<int64_t>::max() - kReporting);
+    executor.mutable_shutdown_grace_period()->set_nanoseconds(grace + kReporting);
   }
   return executor;
 }
@@ -125,7 +128,8 @@ std::string user_of(const Framework& framework, const Executor& executor) {
 
 std::chrono::nanoseconds shutdown_grace_of(const Flags& flags, const ExecutorInfo& executor) {
   if (!executor.has_shutdown_grace_period()) return flags.executor_shutdown_grace_period;
-  return std::chrono::nanoseconds(executor.shutdown_grace_period().nanoseconds());
+  return std::chrono::nanoseconds(
+      std::max<int64_t>(executor.shutdown_grace_period().nanoseconds(), 0));
 }
 
 std::map<std::string, std::string> executor_environment(const Agent& agent,

@@ -14,6 +14,14 @@ void EventStream::put(Event event) {
                  << Event::Type_Name(event.type());
     return;
   }
+  const size_t size = event.ByteSizeLong();
+  if (size > kMostBytes - bytes_) {
+    LOG(WARNING) << "An executor does not read what it is told; it is not told: "
+                 << Event::Type_Name(event.type());
+    if (event.type() != Event::MESSAGE) close();
+    return;
+  }
+  bytes_ += size;
   events_.push_back(std::move(event));
   changed_.set();
 }
@@ -31,6 +39,7 @@ base::Task<std::optional<Event>> EventStream::take() {
   }
   Event event = std::move(events_.front());
   events_.pop_front();
+  bytes_ -= event.ByteSizeLong();
   co_return event;
 }
 

@@ -21,7 +21,12 @@ class EventStream {
   // The end that takes has gone: what is put in from now on is lost.
   void abandon() { abandoned_ = true; }
 
-  // Dropped, with a line in the log, if nobody takes it any more.
+  // So much may wait for a client that does not read.
+  static constexpr size_t kMostBytes = 16 * 1024 * 1024;
+
+  // Dropped, with a line in the log, if nobody takes it any more, or if too much waits. With
+  // anything but a message of its scheduler, of which some may be lost, the stream then ends: the
+  // executor comes again and says what it knows of.
   void put(Event event);
 
   // Nothing is put in after this. What is there is still taken.
@@ -33,6 +38,7 @@ class EventStream {
  private:
   std::deque<Event> events_;
   base::Event changed_;
+  size_t bytes_ = 0;  // of events_
   bool closed_ = false;
   bool abandoned_ = false;
 };

@@ -21,8 +21,6 @@ using containerizer::ContainerTermination;
 
 namespace {
 
-constexpr size_t kCompletedExecutors = 150;
-
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 bool has_resources(const isolators::ContainerConfig& config,
@@ -148,6 +146,8 @@ void Tasks::destroy(Executor& executor, EndCause cause) {
 bool Tasks::update_container(const Framework& framework, Executor& executor) {
   const auto container = agent_.containers.find(executor.container_id);
   if (container == nullptr) return true;  // its end is on the way here
+  // An executor runs before it can subscribe; but whoever claims to be it need not wait for that.
+  if (container->state() == containerizer::Container::State::kStarting) return true;
   const auto resources = allocated_resources(executor);
   const auto limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
   if (has_resources(container->config(), resources, limits)) return true;
@@ -245,10 +245,7 @@ void Tasks::remove_if_done(Framework& framework, Executor& executor) {
   checkpoint_completed(framework, executor);
   executor.control.reset();
   const std::string id = executor.info.executor_id().value();
-  framework.completed_executors.push_back(std::move(executor));
-  if (framework.completed_executors.size() > kCompletedExecutors) {
-    framework.completed_executors.pop_front();
-  }
+  archive(framework, std::move(executor));
   framework.executors.erase(id);
 }
 

@@ -12,6 +12,7 @@ namespace agent {
 namespace {
 
 constexpr size_t kCompletedFrameworks = 50;
+constexpr size_t kCompletedExecutors = 150;  // of each framework
 
 // What a master writes for "reached through me".
 constexpr std::string_view kNoPid = "@0.0.0.0:0";
@@ -84,13 +85,24 @@ void Tasks::remove_if_idle(Framework& framework) {
   // Else what was said of tasks that were never launched may still have to be said again.
   if (framework.terminating) updates_.drop_framework(id);
   framework.terminating = false;
+  archive(std::move(framework));
+  state_.frameworks.erase(id);
+  end_drain_if_done();
+  framework_gone_.set();
+}
+
+void Tasks::archive(Framework framework) {
   state_.completed_frameworks.push_back(std::move(framework));
   if (state_.completed_frameworks.size() > kCompletedFrameworks) {
     state_.completed_frameworks.pop_front();
   }
-  state_.frameworks.erase(id);
-  end_drain_if_done();
-  framework_gone_.set();
+}
+
+void Tasks::archive(Framework& framework, Executor executor) {
+  framework.completed_executors.push_back(std::move(executor));
+  if (framework.completed_executors.size() > kCompletedExecutors) {
+    framework.completed_executors.pop_front();
+  }
 }
 
 void Tasks::update_framework(const mesos::internal::UpdateFrameworkMessage& message) {
@@ -152,6 +164,21 @@ void Tasks::shut_down() {
 
 base::Task<void> Tasks::all_gone() {
   while (!state_.frameworks.empty()) {
+    framework_gone_.clear();
+    co_await framework_gone_.wait();
+  }
+}
+
+base::Task<void> Tasks::end_uncheckpointed() {
+  const auto left = [this] {
+    std::vector<std::string> ids;
+    for (const auto& [id, framework] : state_.frameworks) {
+      if (!framework.info.checkpoint()) ids.push_back(id);
+    }
+    return ids;
+  };
+  for (const auto& id : left()) shut_down(state_.frameworks.at(id));
+  while (!left().empty()) {
     framework_gone_.clear();
     co_await framework_gone_.wait();
   }

@@ -125,7 +125,7 @@ void Tasks::recover_framework(const RecoveredFramework& recovered) {
   for (const auto& executor : recovered.executors) recover_executor(framework, executor);
   const std::string id = framework.info.id().value();
   if (framework.executors.empty()) {
-    state_.completed_frameworks.push_back(std::move(framework));
+    archive(std::move(framework));
   } else {
     state_.frameworks.emplace(id, std::move(framework));
   }
@@ -157,7 +157,7 @@ void Tasks::recover_executor(Framework& framework, const RecoveredExecutor& reco
   }
   if (recovered.run.completed) {
     executor.state = Executor::State::kTerminated;
-    framework.completed_executors.push_back(std::move(executor));
+    archive(framework, std::move(executor));
     return;
   }
   executor.control = std::make_shared<ExecutorControl>();

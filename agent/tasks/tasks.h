@@ -83,6 +83,10 @@ class Tasks {
   // Waits until there is no framework left.
   base::Task<void> all_gone();
 
+  // Ends the frameworks that do not checkpoint, and waits until they are gone: no other run of the
+  // agent would know of them.
+  base::Task<void> end_uncheckpointed();
+
   // --- From executors ---
 
   // An executor that subscribes by HTTP: its events will be on the stream. The framework and the
@@ -175,6 +179,8 @@ class Tasks {
   Executor* find_executor_of_task(Framework& framework, const std::string& task);
   Framework& add_framework(const mesos::v1::FrameworkInfo& info, const std::string& pid);
   void remove_if_idle(Framework& framework);
+  void archive(Framework framework);
+  static void archive(Framework& framework, Executor executor);
   void shut_down(Framework& framework);
 
   // kill.cpp

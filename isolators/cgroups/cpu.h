@@ -1,6 +1,9 @@
 // cpu: shares, and with CFS a hard quota. cpuacct: time used.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "isolators/cgroups/subsystem.h"
 
 namespace isolators {

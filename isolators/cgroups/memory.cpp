@@ -104,9 +104,10 @@ void read_stat(std::string_view stat, ResourceStatistics* statistics) {
 Status MemorySubsystem::update(const std::string& group, const ContainerConfig& config) {
   TRY(const Amounts amounts, amounts_of(config));
   TRY_VOID(hierarchy().write(group, "memory.soft_limit_in_bytes", limit_text(amounts.soft)));
-  // As in Mesos, never lowered: what runs has taken what it had. A new group has no limit.
+  // As in Mesos, never lowered: what runs has taken what it had. A new group has no limit. One of
+  // an earlier run of the agent that has none is taken for new.
   const uint64_t present = hard_limit(hierarchy(), group);
-  const bool is_new = present >= kUnlimitedBytes;
+  const bool is_new = limited_.insert(group).second && present >= kUnlimitedBytes;
   if (!is_new && amounts.hard <= present) return {};
   const auto write_memory = [&] {
     return hierarchy().write(group, "memory.limit_in_bytes", limit_text(amounts.hard));
@@ -124,7 +125,10 @@ void MemorySubsystem::start_counting(const std::string& group) {
   pressure_.insert_or_assign(group, std::make_shared<PressureCounters>(hierarchy(), group));
 }
 
-void MemorySubsystem::stop_counting(const std::string& group) { pressure_.erase(group); }
+void MemorySubsystem::stop_counting(const std::string& group) {
+  pressure_.erase(group);
+  limited_.erase(group);
+}
 
 Status MemorySubsystem::isolate(const ContainerId& id, const ContainerConfig& config, pid_t pid) {
   // Among containers that may use more than they asked for, the one that asked for least is to be

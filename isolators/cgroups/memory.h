@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "isolators/cgroups/memory_pressure.h"
@@ -29,6 +30,7 @@ class MemorySubsystem final : public Subsystem {
   Limitation describe_oom(const std::string& group);
 
   const bool limit_swap_;
+  std::set<std::string> limited_;  // groups that have got a limit
   std::map<std::string, std::shared_ptr<PressureCounters>> pressure_;  // by group
 };
 

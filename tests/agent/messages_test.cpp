@@ -28,20 +28,20 @@ const std::map<std::string, Rule>& rules() {
   constexpr auto anybody = Senders::kAnybody;
   constexpr auto master = Senders::kMaster;
   static const std::map<std::string, Rule> all = {
-      {"AcknowledgeOperationStatusMessage", {anybody, false, true, true, true}},
-      {"ApplyOperationMessage", {anybody, false, true, true, true}},
+      {"AcknowledgeOperationStatusMessage", {master, false, true, true, true}},
+      {"ApplyOperationMessage", {master, false, true, true, true}},
       {"AuthenticationCompletedMessage", {anybody, true, true, true, true}},
       {"AuthenticationErrorMessage", {anybody, true, true, true, true}},
       {"AuthenticationFailedMessage", {anybody, true, true, true, true}},
       {"AuthenticationMechanismsMessage", {anybody, true, true, true, true}},
       {"AuthenticationStepMessage", {anybody, true, true, true, true}},
-      {"CheckpointResourcesMessage", {anybody, false, true, true, true}},
-      {"DrainSlaveMessage", {anybody, false, true, true, true}},
+      {"CheckpointResourcesMessage", {master, false, true, true, true}},
+      {"DrainSlaveMessage", {master, false, true, true, true}},
       {"ExecutorToFrameworkMessage", {anybody, false, false, true, false}},
       {"FrameworkToExecutorMessage", {anybody, false, false, true, false}},
       {"KillTaskMessage", {master, false, true, true, false}},
       {"PingSlaveMessage", {anybody, true, true, true, true}},
-      {"ReconcileOperationsMessage", {anybody, false, true, true, true}},
+      {"ReconcileOperationsMessage", {master, false, true, true, true}},
       {"RegisterExecutorMessage", {anybody, true, true, true, true}},
       {"ReregisterExecutorMessage", {anybody, true, true, true, true}},
       {"RunTaskGroupMessage", {master, false, true, true, false}},
@@ -54,7 +54,7 @@ const std::map<std::string, Rule>& rules() {
       {"StatusUpdateAcknowledgementMessage",
        {Senders::kMasterIfSoCalled, false, false, true, false}},
       {"StatusUpdateMessage", {anybody, true, true, true, true}},
-      {"UpdateFrameworkMessage", {anybody, false, false, true, false}},
+      {"UpdateFrameworkMessage", {master, false, false, true, false}},
   };
   return all;
 }
