@@ -67,6 +67,7 @@ Result<Components> split_path(const std::string& work_dir, const std::string& pa
     if (name.empty() || name == "." || name == "..") return refuse();
     found.names.emplace_back(name);
   }
+  if (found.names.empty()) return refuse();
   const bool executor = found.names.front() == kExecutor[0];
   const std::span<const std::string_view> fixed =
       executor ? std::span<const std::string_view>(kExecutor) : kStandalone;

@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "base/strings.h"
 #include "executors/process.h"
+#include "executors/wait.h"
 
 namespace executors {
 
@@ -26,7 +27,9 @@ using namespace std::chrono_literals;
 
 constexpr Duration kDefaultKillGracePeriod = 3s;
 
-// How long an executor waits for the acknowledgement of the terminal update.
+// How long an executor waits for the acknowledgement of the terminal update, while the agent is
+// there. Apache Mesos counts the time that it is away, too: a task that ends while its agent is
+// away for longer counts as failed then, whatever its exit status was.
 constexpr Duration kAcknowledgementLimit = 60s;
 
 // And how long when it was told to end: an agent that tears a framework down acknowledges nothing.
@@ -67,12 +70,13 @@ std::string describe_end(int status) {
              : concat("Command terminated with signal Unknown signal ", WTERMSIG(status));
 }
 
-Task<void> wait_for(base::Event& event) { co_await event.wait(); }
-
 }  // namespace
 
-CommandTask::CommandTask(Options options, Reaper& reaper)
-    : options_(std::move(options)), reaper_(reaper), connection_(options_.agent, *this) {}
+CommandTask::CommandTask(Options options, std::optional<User> user, Reaper& reaper)
+    : options_(std::move(options)),
+      user_(std::move(user)),
+      reaper_(reaper),
+      connection_(options_.agent, *this) {}
 
 Task<void> CommandTask::run() {
   base::Scope scope;
@@ -102,12 +106,19 @@ Task<void> CommandTask::live() {
   }
   report_end(status);
   co_await base::any_of(acknowledged(), wait_for(lost_), farewell_expired(),
-                        base::sleep_task(kAcknowledgementLimit));
+                        acknowledgement_overdue());
 }
 
 Task<void> CommandTask::farewell_expired() {
   co_await shutting_down_.wait();
   co_await base::sleep_for(kFarewellLimit);
+}
+
+Task<void> CommandTask::acknowledgement_overdue() {
+  do {
+    co_await connected_.wait();
+    co_await base::sleep_for(kAcknowledgementLimit);
+  } while (!connected_.is_set());
 }
 
 // Ends when the agent is about to destroy the container, or would be if it were there.
@@ -119,6 +130,7 @@ Task<void> CommandTask::shutdown_expired() {
 Task<void> CommandTask::max_completion_time_expired() {
   if (!task_->max_completion_time || *task_->max_completion_time <= Duration::zero()) co_return;
   co_await base::sleep_for(*task_->max_completion_time);
+  if (kill_.requested()) co_return;  // it is ending for another reason, with a grace period
   kill(Duration::zero(), KillCause::kMaxCompletionTime);
 }
 
@@ -133,7 +145,7 @@ void CommandTask::on_event(Event event) {
   switch (event.type) {
     case Event::Type::kSubscribed:
       task_killing_state_ = event.task_killing_state;
-      connected_ = true;
+      connected_.set();
       resume_checks();
       break;
     case Event::Type::kLaunch:
@@ -167,7 +179,7 @@ void CommandTask::on_event(Event event) {
 }
 
 void CommandTask::on_disconnected() {
-  connected_ = false;
+  connected_.clear();
   pause_checks();
 }
 
@@ -190,7 +202,8 @@ void CommandTask::launch(TaskSpec task) {
     variables.push_back({"MESOS_ALLOCATION_ROLE", task_->allocation_role});
   }
   const auto pid = start_process(
-      command, {.environment = make_environment(variables), .foreground = task_->tty});
+      command,
+      {.environment = make_environment(variables), .user = user(), .foreground = task_->tty});
   if (pid) {
     child_ = std::make_unique<Reaper::Child>(reaper_, *pid);
   } else {
@@ -235,17 +248,17 @@ void CommandTask::start_checks(base::Scope& scope) {
   started_ = std::chrono::steady_clock::now();
   if (task_->check) {
     check_verdict_.emplace(task_->check->probe.kind);
-    checker_.emplace(*task_->check, reaper_,
+    checker_.emplace(*task_->check, ProbeContext{reaper_, user()},
                      [this](const ProbeResult& result) { check_done(result); });
     scope.spawn(checker_->run());
   }
   if (task_->health_check) {
     health_verdict_.emplace(*task_->health_check);
-    health_checker_.emplace(*task_->health_check, reaper_,
+    health_checker_.emplace(*task_->health_check, ProbeContext{reaper_, user()},
                             [this](const ProbeResult& result) { health_check_done(result); });
     scope.spawn(health_checker_->run());
   }
-  if (!connected_ || kill_.requested()) pause_checks();
+  if (!connected_.is_set() || kill_.requested()) pause_checks();
 }
 
 void CommandTask::pause_checks() {

@@ -17,12 +17,14 @@
 #include "executors/kill.h"
 #include "executors/options.h"
 #include "executors/reaper.h"
+#include "executors/user.h"
 
 namespace executors {
 
 class CommandTask final : Connection::Listener {
  public:
-  CommandTask(Options options, Reaper& reaper);
+  // `user` is whom the task and its checks run as, if not as this process.
+  CommandTask(Options options, std::optional<User> user, Reaper& reaper);
   CommandTask(const CommandTask&) = delete;
   CommandTask& operator=(const CommandTask&) = delete;
 
@@ -44,11 +46,14 @@ class CommandTask final : Connection::Listener {
   base::Task<void> farewell_expired();
   base::Task<void> max_completion_time_expired();
   base::Task<void> acknowledged();
+  base::Task<void> acknowledgement_overdue();
 
   void launch(TaskSpec task);
   void kill(Duration grace_period, KillCause cause);
   void shut_down();
   void report_end(int wait_status);
+
+  const User* user() const { return user_ ? &*user_ : nullptr; }
 
   void start_checks(base::Scope& scope);
   void pause_checks();
@@ -61,6 +66,7 @@ class CommandTask final : Connection::Listener {
   void send(TaskStatus status);
 
   Options options_;
+  std::optional<User> user_;
   Reaper& reaper_;
   Connection connection_;
   std::optional<TaskSpec> task_;
@@ -74,9 +80,9 @@ class CommandTask final : Connection::Listener {
   std::optional<HealthVerdict> health_verdict_;
   std::optional<Checker> checker_;
   std::optional<Checker> health_checker_;
-  bool connected_ = false;
   base::Event launched_;
   base::Event shutting_down_;
+  base::Event connected_;
   base::Event lost_;          // the agent, for good
   base::Event acknowledged_;  // an update was
 };

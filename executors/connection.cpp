@@ -11,6 +11,7 @@
 #include "base/combine.h"
 #include "base/stream.h"
 #include "base/strings.h"
+#include "executors/wait.h"
 #include "http/client.h"
 #include "http/recordio.h"
 #include "http/scratch.h"
@@ -25,7 +26,6 @@ using base::Task;
 namespace {
 
 constexpr char kMediaType[] = "application/x-protobuf";
-constexpr Duration kHeartbeatInterval = std::chrono::minutes(30);
 
 // An event with a task in it, which carries whatever its framework put there.
 constexpr size_t kMaxRecord = 256 * 1024 * 1024;
@@ -48,8 +48,6 @@ Duration random_part(Duration most) {
   return Duration(static_cast<int64_t>(bits % (static_cast<uint64_t>(most.count()) + 1)));
 }
 
-Task<void> wait_for(base::Event& event) { co_await event.wait(); }
-
 Task<void> closed(http::ClientConnection& connection) { co_await connection.server_closed(); }
 
 // What a response other than the expected one means.
@@ -67,7 +65,7 @@ Task<Status> refusal(http::ClientResponse& response, std::string_view call) {
 
 struct Connection::Session {
   http::ClientConnection events;
-  http::ClientConnection calls;
+  std::optional<http::ClientConnection> calls;  // once there is something to send
   std::optional<http::ClientResponse> response;
   http::RecordDecoder decoder{kMaxRecord};
 };
@@ -118,16 +116,12 @@ Task<base::Result<base::Fd>> Connection::connect() const {
 
 Task<Status> Connection::converse() {
   CO_TRY(auto events, co_await connect());
-  CO_TRY(auto calls, co_await connect());
   Session session{.events = http::ClientConnection(std::move(events)),
-                  .calls = http::ClientConnection(std::move(calls)),
+                  .calls = std::nullopt,
                   .response = std::nullopt};
   CO_TRY_VOID(co_await subscribe(session));
-  auto end =
-      co_await base::any_of(read_events(session), send_calls(session), closed(session.calls));
-  if (end.index() == 0) co_return std::get<0>(std::move(end));
-  if (end.index() == 1) co_return std::get<1>(std::move(end));
-  co_return base::fail(ErrorKind::kClosed, "The agent closed a connection");
+  auto end = co_await base::any_of(read_events(session), send_calls(session));
+  co_return end.index() == 0 ? std::get<0>(std::move(end)) : std::get<1>(std::move(end));
 }
 
 http::Headers Connection::headers() const {
@@ -204,18 +198,18 @@ void Connection::send(const TaskStatus& status) {
 }
 
 Task<Status> Connection::send_calls(Session& session) {
+  using Clock = std::chrono::steady_clock;
   co_await subscribed_.wait();
   const CallHeader header{options_.executor_id, options_.framework_id};
-  auto heartbeat = std::chrono::steady_clock::now() + kHeartbeatInterval;
+  auto heartbeat = Clock::now() + options_.heartbeat_interval;
   while (true) {
     unsent_.clear();
     const auto update = std::ranges::find(updates_, false, &Update::sent);
     if (update == updates_.end()) {
-      const auto left = heartbeat - std::chrono::steady_clock::now();
-      const auto end = co_await base::any_of(wait_for(unsent_), base::sleep_task(left));
-      if (end.index() == 0) continue;
+      CO_TRY_VOID(co_await idle(session, heartbeat - Clock::now()));
+      if (unsent_.is_set() || Clock::now() < heartbeat) continue;
       CO_TRY_VOID(co_await post(session, "HEARTBEAT", encode_heartbeat(header)));
-      heartbeat = std::chrono::steady_clock::now() + kHeartbeatInterval;
+      heartbeat = Clock::now() + options_.heartbeat_interval;
       continue;
     }
     const std::string uuid = update->uuid;
@@ -230,9 +224,25 @@ Task<Status> Connection::send_calls(Session& session) {
   }
 }
 
+// Until there is an update to send, for `limit` at most; an error if the agent closes meanwhile.
+Task<Status> Connection::idle(Session& session, Duration limit) {
+  if (!session.calls) {
+    co_await base::any_of(wait_for(unsent_), base::sleep_task(limit));
+    co_return {};
+  }
+  const auto end =
+      co_await base::any_of(wait_for(unsent_), base::sleep_task(limit), closed(*session.calls));
+  if (end.index() < 2) co_return {};
+  co_return base::fail(ErrorKind::kClosed, "The agent closed a connection");
+}
+
 Task<Status> Connection::post(Session& session, const char* type, std::string body) {
-  CO_TRY_VOID(co_await session.calls.send("POST", options_.target, headers(), body));
-  CO_TRY(auto response, co_await session.calls.read_response());
+  if (!session.calls) {
+    CO_TRY(auto calls, co_await connect());
+    session.calls.emplace(std::move(calls));
+  }
+  CO_TRY_VOID(co_await session.calls->send("POST", options_.target, headers(), body));
+  CO_TRY(auto response, co_await session.calls->read_response());
   if (response.status != 202) co_return co_await refusal(response, type);
   // The connection is free for another call when the response has been read to its end.
   CO_TRY_VOID(co_await http::read_all(response, kMaxText));

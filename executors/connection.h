@@ -1,5 +1,7 @@
 // An executor's conversation with its agent: SUBSCRIBE on one connection, whose response is the
-// stream of events, and all other calls on a second one. The loss of either is a disconnection.
+// stream of events, and all other calls on a second one. The loss of either is a disconnection. The
+// second is made for the first call, since a server may not wait long for a client that only
+// connects.
 #pragma once
 
 #include <list>
@@ -69,6 +71,7 @@ class Connection {
   base::Task<base::Status> read_events(Session& session);
   base::Status handle_record(std::string_view record);
   base::Task<base::Status> send_calls(Session& session);
+  base::Task<base::Status> idle(Session& session, Duration limit);
   base::Task<base::Status> post(Session& session, const char* type, std::string body);
   http::Headers headers() const;
   void acknowledge(const Event& event);

@@ -7,6 +7,7 @@
 
 #include "base/combine.h"
 #include "executors/process_tree.h"
+#include "executors/wait.h"
 
 namespace executors {
 
@@ -14,8 +15,6 @@ namespace {
 
 // More than any container lives, and no more than the clock can count from now.
 constexpr Duration kLongest = std::chrono::hours(24 * 365 * 10);
-
-base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
 }  // namespace
 

@@ -86,6 +86,7 @@ base::Status read_environment(std::string_view text, std::vector<Command::Variab
 enum class FlagUse : uint8_t {
   kIgnored,      // means something to the executor of Apache Mesos and nothing here
   kEnvironment,  // --task_environment
+  kUser,         // --user
   kUnsupported,
 };
 
@@ -99,7 +100,7 @@ struct Flag {
 constexpr Flag kFlags[] = {
     {"launcher_dir", FlagUse::kIgnored},
     {"sandbox_directory", FlagUse::kIgnored},
-    {"user", FlagUse::kIgnored},
+    {"user", FlagUse::kUser},
     {"task_environment", FlagUse::kEnvironment},
     {"rootfs", FlagUse::kUnsupported},
     {"working_directory", FlagUse::kUnsupported},
@@ -120,6 +121,7 @@ base::Status read_flag(std::string_view argument, Options* options) {
     if (flag.use == FlagUse::kEnvironment) {
       return read_environment(value, &options->task_environment);
     }
+    if (flag.use == FlagUse::kUser) options->user = value;
     if (flag.use == FlagUse::kUnsupported) {
       return base::fail(ErrorKind::kUnsupported,
                         concat("--", name, ": tasks with a root file system of their own are not ",

@@ -28,6 +28,7 @@ struct AgentOptions {
   bool checkpoint = false;
   Duration recovery_timeout = std::chrono::minutes(15);  // how long to wait for the agent's return
   Duration backoff_max = std::chrono::seconds(1);        // the longest pause before another try
+  Duration heartbeat_interval = std::chrono::minutes(30);
 };
 
 struct Options {
@@ -35,6 +36,7 @@ struct Options {
   // The agent destroys the container so long after SHUTDOWN.
   Duration shutdown_grace_period = std::chrono::seconds(5);
   std::vector<Command::Variable> task_environment;  // --task_environment
+  std::string user;                                 // --user: whom the task runs as; empty: us
 };
 
 // Reads both. `variable` gives the value of an environment variable, or nullptr. kInvalid, with a

@@ -35,11 +35,24 @@ struct Start {
   char* const* environment;
   int stdin_fd;
   int stdout_fd;
+  const User* user;  // or a null pointer
   bool foreground;
   int failed_errno = 0;
 };
 
 #define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
+
+NO_SANITIZE int give_up(Start* start, long result) {
+  start->failed_errno = static_cast<int>(-result);
+  return 127;
+}
+
+NO_SANITIZE long become_user(const User& user) {
+  long result = base::raw_syscall(SYS_setgroups, user.groups.size(), user.groups.data());
+  if (result == 0) result = base::raw_syscall(SYS_setresgid, user.gid, user.gid, user.gid);
+  if (result == 0) result = base::raw_syscall(SYS_setresuid, user.uid, user.uid, user.uid);
+  return result;
+}
 
 // Tries one file after the other, as execvp does: what is not there, or must not be executed, does
 // not end the search; a file without a header is a script for the shell.
@@ -55,8 +68,7 @@ NO_SANITIZE int execute(Start* start) {
     if (result != -ENOENT && result != -ENOTDIR) found = result;
     if (result != -ENOENT && result != -ENOTDIR && result != -EACCES) break;
   }
-  start->failed_errno = static_cast<int>(-found);
-  return 127;
+  return give_up(start, found);
 }
 
 // The child, on our memory: system calls only. All signals are blocked, so that taking the terminal
@@ -80,8 +92,13 @@ NO_SANITIZE int become_program(void* argument) {
   // what is ignored is not.
   const unsigned char by_default[64] = {};
   base::raw_syscall(SYS_rt_sigaction, SIGPIPE, by_default, nullptr, kKernelMaskSize);
+  base::raw_syscall(SYS_rt_sigaction, SIGTTOU, by_default, nullptr, kKernelMaskSize);
   const uint64_t none = 0;
   base::raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelMaskSize);
+  if (start->user != nullptr) {
+    const long result = become_user(*start->user);
+    if (result < 0) return give_up(start, result);
+  }
   return execute(start);
 }
 
@@ -137,7 +154,10 @@ base::Result<pid_t> start_process(const Command& command, const ProcessOptions& 
               .environment = environment.data(),
               .stdin_fd = opened ? opened.get() : STDIN_FILENO,
               .stdout_fd = options.stdout_fd,
+              .user = options.user,
               .foreground = options.foreground};
+  // In the background of its own terminal, whose settings can forbid it to write there.
+  if (options.foreground) signal(SIGTTOU, SIG_IGN);
   base::CloneRequest request;
   request.run = become_program;
   request.argument = &start;

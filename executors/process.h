@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "executors/events.h"
+#include "executors/user.h"
 
 namespace executors {
 
@@ -15,6 +16,7 @@ struct ProcessOptions {
   std::vector<std::string> environment;  // "NAME=value"
   const char* stdin_path = nullptr;      // opened as stdin; nullptr: ours
   int stdout_fd = 1;                     // of ours, to become stdout
+  const User* user = nullptr;            // to become; nullptr: ours
   // Makes the process the foreground group of the terminal that is our stdin and stays in our
   // session; without, it gets a session of its own.
   bool foreground = false;

@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -42,7 +43,8 @@ void Sender::send(const Upid& from, const Upid& to, std::string_view name, std::
   }
 }
 
-Task<void> Sender::flush() {
+Task<void> Sender::flush(std::chrono::nanoseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   const std::vector<std::shared_ptr<Connection>> connections = [this] {
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [address, connection] : connections_) all.push_back(connection);
@@ -51,7 +53,7 @@ Task<void> Sender::flush() {
   for (const auto& connection : connections) {
     if (connection->idle()) continue;
     auto wait = [](Connection& waiting) -> Task<void> { co_await waiting.became_idle().wait(); };
-    co_await base::with_timeout(wait(*connection), limits_.stall_timeout);
+    co_await base::with_timeout(wait(*connection), deadline - std::chrono::steady_clock::now());
   }
 }
 

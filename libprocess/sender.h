@@ -58,9 +58,9 @@ class Sender {
   // nothing is left to send and all answers have come. A message that is not sent is logged.
   void send(const Upid& from, const Upid& to, std::string_view name, std::string body);
 
-  // Waits until everything is sent, and answered with 202 or not; or is given up. For who is about
-  // to end. Each address has Limits::stall_timeout for that.
-  base::Task<void> flush();
+  // Waits until everything is sent, and answered with 202 or not; or is given up; but not for
+  // longer than `limit`. For who is about to end.
+  base::Task<void> flush(std::chrono::nanoseconds limit = std::chrono::seconds(5));
 
  private:
   class Connection;

@@ -12,6 +12,7 @@
 #include "agent/meta/checkpoints.h"
 #include "agent/meta/reconfiguration.h"
 #include "agent/meta/recover.h"
+#include "agent/post_message.h"
 #include "base/strings.h"
 #include "libprocess/upid.h"
 
@@ -117,8 +118,7 @@ agent::TaskServices Membership::make_task_services() {
       LOG(ERROR) << "Cannot post to '" << pid << "': " << to.error().message;
       return;
     }
-    agent_.sender.send(link_->self(), *to, message.GetDescriptor()->full_name(),
-                       message.SerializeAsString());
+    agent::post_message(agent_.sender, link_->self(), *to, message);
   };
   services.has_resources = [this](const auto& resources) {
     return operations_->contains(resources);

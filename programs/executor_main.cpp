@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "executors/command_task.h"
 #include "executors/options.h"
 #include "executors/reaper.h"
+#include "executors/user.h"
 
 namespace {
 
@@ -35,11 +37,17 @@ int main(int argc, char** argv) {
   // to find the token.
   if (char* token = getenv(executors::kTokenVariable)) explicit_bzero(token, strlen(token));
   unsetenv(executors::kTokenVariable);
+  std::optional<executors::User> user;
+  if (!options->user.empty()) {
+    auto resolved = executors::resolve_user(options->user);
+    if (!resolved) return give_up(resolved.error());
+    user = *std::move(resolved);
+  }
   auto reaper = executors::Reaper::create();
   if (!reaper) return give_up(reaper.error());
 
   base::EventLoop loop;
-  executors::CommandTask task(*std::move(options), *reaper);
+  executors::CommandTask task(*std::move(options), std::move(user), *reaper);
   base::Scope scope;
   scope.spawn(run(task, loop));
   loop.run();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/post_message.h"
 #include "base/strings.h"
 #include "proto/mesos/internal/messages.pb.h"
 
@@ -119,7 +120,7 @@ void Authenticatee::on_error(const Message& message) {
 }
 
 void Authenticatee::send(const Upid& to, const google::protobuf::Message& message) {
-  parts_.sender.send(self_, to, message.GetDescriptor()->full_name(), message.SerializeAsString());
+  post_message(parts_.sender, self_, to, message);
 }
 
 }  // namespace agent

@@ -11,7 +11,7 @@ using base::fail;
 
 base::Result<MasterAddress> parse_master_address(std::string_view text) {
   if (text.starts_with("zk://")) {
-    return fail(ErrorKind::kUnsupported,
+    return fail(ErrorKind::kInvalid,
                 "this build has no ZooKeeper client: name the master as host:port");
   }
   const auto malformed =

@@ -15,7 +15,8 @@ struct MasterAddress {
   uint16_t port = 0;
 };
 
-// Takes "host:port" and "master@host:port". kUnsupported for zk://, kInvalid for the rest.
+// Takes "host:port" and "master@host:port". kInvalid for the rest, and for
+// zk://, which this build cannot ask.
 base::Result<MasterAddress> parse_master_address(std::string_view text);
 
 }  // namespace agent

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/master/registration.h"
+#include "agent/post_message.h"
 #include "agent/resource_format.h"
 #include "base/combine.h"
 #include "base/strings.h"
@@ -255,8 +256,7 @@ void MasterLink::enter_running() {
 
 void MasterLink::on_ping(const Upid& from, const mesos::internal::PingSlaveMessage& message) {
   // The observer pings, and only the observer waits for the answer.
-  const mesos::internal::PongSlaveMessage pong;
-  parts_.sender.send(self_, from, pong.GetDescriptor()->full_name(), {});
+  post_message(parts_.sender, self_, from, mesos::internal::PongSlaveMessage());
   last_ping_ = Clock::now();
   if (!message.connected() && state_ == LinkState::kRunning) {
     LOG(WARNING) << "The master takes the agent for disconnected: it registers again";
@@ -278,8 +278,7 @@ void MasterLink::on_authentication(const libprocess::Message& message) {
 
 bool MasterLink::send(const google::protobuf::Message& message) {
   if (!accepted_) return false;
-  parts_.sender.send(self_, master_pid_, message.GetDescriptor()->full_name(),
-                     message.SerializeAsString());
+  post_message(parts_.sender, self_, master_pid_, message);
   return true;
 }
 
@@ -294,8 +293,7 @@ void MasterLink::send_registration() {
   const auto post = [this](google::protobuf::Message& message) {
     // As Apache Mesos sends them: in the older form, if it can express them all.
     downgrade_resources(message);
-    parts_.sender.send(self_, master_pid_, message.GetDescriptor()->full_name(),
-                       message.SerializeAsString());
+    post_message(parts_.sender, self_, master_pid_, message);
   };
   if (parts_.info.has_id()) {
     auto message = make_reregistration(parts_.info, resource_version_);
@@ -321,8 +319,7 @@ void MasterLink::unregister() {
   if (parts_.info.has_id() && !master_pid_.empty()) {
     mesos::internal::UnregisterSlaveMessage message;
     *message.mutable_slave_id() = parts_.info.id();
-    parts_.sender.send(self_, master_pid_, message.GetDescriptor()->full_name(),
-                       message.SerializeAsString());
+    post_message(parts_.sender, self_, master_pid_, message);
   }
   shut_down();
 }

@@ -12,7 +12,6 @@
 namespace agent {
 
 using base::concat;
-using base::Durability;
 using base::ErrorKind;
 using base::fail;
 using base::Status;
@@ -25,12 +24,12 @@ constexpr mode_t kMode = 0600;
 // As Apache Mesos writes it for a scheduler that has no address.
 constexpr char kHttpSchedulerPid[] = "@0.0.0.0:0";
 
-Status replace_file(const std::string& path, std::string_view content,
-                    Durability durability = Durability::kProcessCrash) {
-  Status written = base::write_file_atomic(path, content, durability, kMode);
+Status replace_file(const std::string& path, std::string_view content) {
+  constexpr auto kDurability = base::Durability::kProcessCrash;
+  Status written = base::write_file_atomic(path, content, kDurability, kMode);
   if (written || written.error().kind != ErrorKind::kNotFound) return written;
   TRY_VOID(base::make_directories(path.substr(0, path.rfind('/'))));
-  return base::write_file_atomic(path, content, durability, kMode);
+  return base::write_file_atomic(path, content, kDurability, kMode);
 }
 
 Status touch(const std::string& path) {

@@ -1,6 +1,6 @@
 // Writing down what the agent must know again after a restart. Each call has done its work when it
 // returns, as far as the death of this process is concerned: the kernel has it. Nothing is synced
-// to the disk but what says so, because after a crash of the host no process is left to know of.
+// to the disk: after a crash of the host no process is left to know of.
 //
 // Messages are written with their resources in the older form, if that can express them, as other
 // agents expect of them; see agent/resource_format.h.
@@ -32,7 +32,7 @@ base::Status checkpoint_agent(const MetaPaths& paths, const mesos::v1::AgentInfo
 base::Status checkpoint_framework(const MetaPaths& paths, const mesos::v1::FrameworkInfo& info,
                                   const std::string& pid);
 
-// executor.info and executor_generated_for_command_task, which is synced to the disk.
+// executor.info and executor_generated_for_command_task.
 base::Status checkpoint_executor(const MetaPaths& paths, const std::string& framework,
                                  const mesos::v1::ExecutorInfo& info,
                                  bool generated_for_command_task);

@@ -5,17 +5,15 @@
 #include "base/combine.h"
 #include "base/duration.h"
 #include "base/strings.h"
-#include "executors/checks/probe.h"
+#include "executors/wait.h"
 
 namespace executors {
 
 namespace {
 
-base::Task<void> wait_for(base::Event& event) { co_await event.wait(); }
-
-base::Task<ProbeResult> run_within(const Probe& probe, Reaper& reaper, Duration timeout) {
-  if (timeout == Duration::zero()) co_return co_await run_probe(probe, reaper);
-  auto result = co_await base::with_timeout(run_probe(probe, reaper), timeout);
+base::Task<ProbeResult> run_within(const Probe& probe, ProbeContext context, Duration timeout) {
+  if (timeout == Duration::zero()) co_return co_await run_probe(probe, context);
+  auto result = co_await base::with_timeout(run_probe(probe, context), timeout);
   if (result) co_return *std::move(result);
   co_return base::fail(base::ErrorKind::kTimeout,
                        base::concat("No result within ", base::to_string(timeout)));
@@ -28,7 +26,7 @@ base::Task<void> Checker::run() {
   while (true) {
     if (paused_.is_set()) co_await resumed_.wait();
     auto end =
-        co_await base::any_of(run_within(spec_.probe, reaper_, spec_.timeout), wait_for(paused_));
+        co_await base::any_of(run_within(spec_.probe, context_, spec_.timeout), wait_for(paused_));
     // What ended at the same moment is not wanted either.
     if (end.index() == 1 || paused_.is_set()) continue;
     report_(std::get<0>(end));

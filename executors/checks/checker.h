@@ -6,9 +6,9 @@
 
 #include "base/sync.h"
 #include "base/task.h"
+#include "executors/checks/probe.h"
 #include "executors/checks/verdict.h"
 #include "executors/events.h"
-#include "executors/reaper.h"
 
 namespace executors {
 
@@ -17,8 +17,8 @@ class Checker {
   // `report` gets each result, in run(). It may pause the checker; it must not destroy it.
   using Report = std::function<void(const ProbeResult&)>;
 
-  Checker(CheckSpec spec, Reaper& reaper, Report report)
-      : spec_(std::move(spec)), reaper_(reaper), report_(std::move(report)) {}
+  Checker(CheckSpec spec, ProbeContext context, Report report)
+      : spec_(std::move(spec)), context_(context), report_(std::move(report)) {}
   Checker(const Checker&) = delete;
   Checker& operator=(const Checker&) = delete;
 
@@ -35,7 +35,7 @@ class Checker {
   base::Task<void> wait(Duration duration);
 
   CheckSpec spec_;
-  Reaper& reaper_;
+  ProbeContext context_;
   Report report_;
   base::Event paused_;
   base::Event resumed_;

@@ -55,7 +55,7 @@ base::Task<base::Result<Answer>> get(Url url, std::string address) {
 }
 
 // What curl writes: the status code, once it has ended. Its own complaints go to stderr.
-base::Task<ProbeResult> run_curl(std::string url, Reaper& reaper) {
+base::Task<ProbeResult> run_curl(std::string url, ProbeContext context) {
   CO_TRY(auto pipe, base::make_pipe());
   const Command command{.shell = false,
                         .value = "curl",
@@ -63,12 +63,13 @@ base::Task<ProbeResult> run_curl(std::string url, Reaper& reaper) {
                                       "/dev/null", "-g", url}};
   auto pid = start_process(command, {.environment = make_environment({}),
                                      .stdin_path = "/dev/null",
-                                     .stdout_fd = pipe.write_end.get()});
+                                     .stdout_fd = pipe.write_end.get(),
+                                     .user = context.user});
   if (!pid) {
     co_return base::fail(
         std::move(pid).error().with_context(concat("'", url, "' needs the program curl")));
   }
-  ProbeProcess process(reaper, *pid);
+  ProbeProcess process(context.reaper, *pid);
   pipe.write_end.reset();
   base::Stream output(std::move(pipe.read_end), base::FdWatch::kRead);
   std::string text;
@@ -86,12 +87,12 @@ base::Task<ProbeResult> run_curl(std::string url, Reaper& reaper) {
 
 }  // namespace
 
-base::Task<ProbeResult> run_http_probe(std::string url, Reaper& reaper) {
+base::Task<ProbeResult> run_http_probe(std::string url, ProbeContext context) {
   auto next = parse_url(url);
   if (!next) co_return base::fail(concat("'", url, "' is no URL of a check"));
   for (int i = 0; i <= kMaxRedirections; ++i) {
     auto address = numeric_address(*next);
-    if (next->scheme != "http" || !address) co_return co_await run_curl(next->text(), reaper);
+    if (next->scheme != "http" || !address) co_return co_await run_curl(next->text(), context);
     CO_TRY(auto answer, co_await get(*next, *std::move(address)));
     if (!answer.location) co_return answer.status;
     next = std::move(answer.location);

@@ -7,12 +7,12 @@ namespace executors {
 
 using base::concat;
 
-base::Task<ProbeResult> run_probe(const Probe& probe, Reaper& reaper) {
+base::Task<ProbeResult> run_probe(const Probe& probe, ProbeContext context) {
   switch (probe.kind) {
     case CheckKind::kCommand:
-      co_return co_await run_command_probe(probe.command, reaper);
+      co_return co_await run_command_probe(probe.command, context);
     case CheckKind::kHttp:
-      co_return co_await run_http_probe(probe_url(probe), reaper);
+      co_return co_await run_http_probe(probe_url(probe), context);
     case CheckKind::kTcp:
       co_return co_await run_tcp_probe(static_cast<uint16_t>(probe.port));
     default:

@@ -18,10 +18,15 @@ class MasterLinkTest : public tests::MasterTest {};
 
 TEST_F(MasterLinkTest, registers_and_tells_what_it_has) {
   hooks_.fill_registration = [](RegisterSlaveMessage* message) {
-    message->add_checkpointed_resources()->set_name("disk");
+    auto* resource = message->add_checkpointed_resources();
+    resource->set_name("disk");
+    resource->set_type(mesos::v1::Value::SCALAR);
   };
   hooks_.fill_update = [](UpdateSlaveMessage* message) {
-    message->mutable_operations()->add_operations();
+    auto* operation = message->mutable_operations()->add_operations();
+    operation->mutable_info();
+    operation->mutable_latest_status()->set_state(mesos::v1::OPERATION_FINISHED);
+    operation->mutable_uuid()->set_value("u");
   };
   start();
   EXPECT_EQ(LinkState::kDisconnected, link_->state());
@@ -54,10 +59,11 @@ TEST_F(MasterLinkTest, registers_and_tells_what_it_has) {
   EXPECT_EQ(LinkState::kRunning, link_->state());
   EXPECT_THAT(events_, ElementsAre("disconnected", "registered S0", "running"));
 
-  StatusUpdateAcknowledgementMessage message;
-  message.set_uuid("u");
-  EXPECT_TRUE(link_->send(message));
-  await([&] { return has_received("mesos.internal.StatusUpdateAcknowledgementMessage"); });
+  // What lacks fields is not sent, and ends nobody.
+  EXPECT_TRUE(link_->send(StatusUpdateMessage()));
+  EXPECT_TRUE(link_->send(ShutdownMessage()));
+  await([&] { return has_received("mesos.internal.ShutdownMessage"); });
+  EXPECT_FALSE(has_received("StatusUpdateMessage"));
   EXPECT_EQ(1U, master_.connections());
 }
 
@@ -255,10 +261,8 @@ TEST_F(MasterLinkTest, shuts_down_when_the_master_says_so) {
   EXPECT_EQ(LinkState::kTerminating, link_->state());
   EXPECT_FALSE(state_.registered);
   // What its frameworks send meanwhile still gets there, and nothing else.
-  StatusUpdateAcknowledgementMessage message;
-  message.set_uuid("u");
-  EXPECT_TRUE(link_->send(message));
-  await([&] { return has_received("StatusUpdateAcknowledgementMessage"); });
+  EXPECT_TRUE(link_->send(AuthenticationFailedMessage()));
+  expect<AuthenticationFailedMessage>();
   master_.send("slave-observer(1)", agent_pid(), ping(false));
   expect<PongSlaveMessage>();
   lead_nobody();

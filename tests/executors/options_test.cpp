@@ -64,6 +64,7 @@ TEST_F(OptionsTest, Everything) {
   EXPECT_EQ(options->agent.backoff_max, 1500ms);
   EXPECT_EQ(options->shutdown_grace_period, 90s);
   EXPECT_EQ(options->agent.token, "token");
+  EXPECT_EQ(options->user, "nobody");
   EXPECT_EQ(options->agent.domain_socket, "/run/agent.sock");
   ASSERT_EQ(options->task_environment.size(), 2);
   EXPECT_EQ(options->task_environment[0].name, "A");

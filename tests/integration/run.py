@@ -36,6 +36,7 @@ Files:
     master_case.py              the base class of tests of agents with a master
     executor_http.py, executor_driver.py    custom executors, which agents launch and tests direct
     executor_control.py, executor_case.py   by this wire, and from this base class
+    scripted_agent.py                   an agent that is all script, and executors to try on it
     attackers.py    programs by which containers attack the agent
     cgroups.py, leftovers.py            what is on the host
     principals.py   credentials, tokens and access control lists, and agents that ask for them

@@ -76,11 +76,17 @@ class _Stream:
 
 class ScriptedAgent:
     def __init__(self, unix_socket: bool = False, checkpoint: bool = False,
-                 capabilities: tuple[str, ...] = (), acknowledges: bool = True) -> None:
+                 capabilities: tuple[str, ...] = (), acknowledges: bool = True,
+                 path_length: int = 0) -> None:
+        """`path_length` is that of the unix socket's path at least."""
         self.directory = Path(tempfile.mkdtemp(prefix="mesos-executor-test-"))
         self.sandbox = self.directory / "sandbox"
         self.sandbox.mkdir()
-        self.unix_path = self.directory / "agent.sock" if unix_socket else None
+        self.unix_path = None
+        if unix_socket:
+            parent = self.directory / ("d" * max(path_length - len(str(self.directory)), 1))
+            parent.mkdir()
+            self.unix_path = parent / "agent.sock"
         self.checkpoint = checkpoint
         self.capabilities = capabilities
         self.acknowledges = acknowledges
@@ -114,7 +120,9 @@ class ScriptedAgent:
         if self.unix_path is not None:
             listener = socket.socket(socket.AF_UNIX)
             self.unix_path.unlink(missing_ok=True)
-            listener.bind(str(self.unix_path))
+            directory = os.open(self.unix_path.parent, os.O_PATH)
+            listener.bind(f"/proc/self/fd/{directory}/{self.unix_path.name}")
+            os.close(directory)
         else:
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

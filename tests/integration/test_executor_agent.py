@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 import unittest
@@ -9,6 +10,9 @@ import unittest
 import wire
 from harness import eventually
 from scripted_agent import EXECUTOR, Call, Executor, ScriptedAgent, descendants, task, wait_gone
+
+# In full, longer than an executor waits for an acknowledgement while its agent is there.
+AWAY = 65 if os.environ.get("MESOS_TEST_FULL") == "1" else 0.1
 
 
 class AgentTestCase(unittest.TestCase):
@@ -73,12 +77,16 @@ class Reconnecting(AgentTestCase):
     def test_the_loss_of_either_connection_is_a_disconnection(self) -> None:
         agent, executor = self.start()
         for attempt in range(2, 8):
-            subscribe = agent.wait_calls("SUBSCRIBE", attempt - 1)[-1].connection
             agent.wait_subscribed()
+            stream = agent.of_type("SUBSCRIBE")[-1].connection
+            # The second connection is made for the first call: here for an update, of a task that
+            # cannot be run as well.
+            agent.launch({**task("true"), "task_id": {"value": f"task-{attempt}"}})
+            agent.wait_state("TASK_FAILED", attempt - 1)
             if attempt % 2:
-                agent.drop(lambda number, stream=subscribe: number == stream)
+                agent.drop(lambda number, stream=stream: number == stream)
             else:
-                agent.drop(lambda number, stream=subscribe: number != stream)
+                agent.drop(lambda number, stream=stream: number != stream)
             agent.wait_calls("SUBSCRIBE", attempt)
         agent.wait_subscribed()
         agent.end_stream()
@@ -94,6 +102,7 @@ class Reconnecting(AgentTestCase):
         agent.go_away(gently=True)
         (agent.sandbox / "ready").unlink()
         wait_gone([task_pid])
+        time.sleep(AWAY)
         self.assertTrue(executor.running())
         agent.listen()
         (status,) = unacknowledged(agent.wait_calls("SUBSCRIBE", 2)[1])
@@ -128,6 +137,15 @@ class Reconnecting(AgentTestCase):
                  for s in ([c.status] if c.type == "UPDATE" else unacknowledged(c))}
         self.assertEqual([times[uuid] for uuid in sent], sorted(times.values()))
         self.assertEqual(agent.last_status()["state"], "TASK_KILLED")
+
+
+    def test_a_socket_whose_path_is_longer_than_an_address(self) -> None:
+        agent = ScriptedAgent(unix_socket=True, path_length=200)
+        self.addCleanup(agent.__exit__)
+        agent.launch(task("true"))
+        self.assertEqual(agent.start_executor().wait(), 0)
+        self.assertEqual(agent.states()[-1], "TASK_FINISHED")
+        self.assertEqual({call.headers["host"] for call in agent.calls}, {"localhost"})
 
 
 class Away(AgentTestCase):

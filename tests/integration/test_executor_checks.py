@@ -339,7 +339,7 @@ class HttpChecks(CheckTestCase):
 
     def test_https_without_curl(self) -> None:
         agent, executor = self.start(
-            environment={"PATH": "/no/such/directory"}, health_check={
+            "exec /bin/sleep 1000", environment={"PATH": "/no/such/directory"}, health_check={
                 "type": "HTTP", "grace_period_seconds": 0, **NEVER_AGAIN,
                 "http": {"port": 1, "scheme": "https"}})
         agent.wait_for(lambda: [s for s in agent.updates() if s.get("healthy") is False], "failure")

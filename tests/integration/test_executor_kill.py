@@ -34,8 +34,9 @@ class Kills(KillTestCase):
             with self.subTest(killing_state=killing_state):
                 agent, executor = self.start("sleep 1000 & touch ready; sleep 1000",
                                              killing_state=killing_state)
-                tree = descendants(executor.pid)
-                self.assertEqual(len(tree), 3)
+                tree = eventually(
+                    lambda: tree if len(tree := descendants(executor.pid)) == 3 else None,
+                    "the shell and both of its children")
                 agent.kill()
                 self.assertEqual(executor.wait(), 0)
                 wait_gone(tree)
@@ -211,6 +212,16 @@ class MaxCompletionTime(KillTestCase):
                 last = agent.updates()[-1]
                 self.assertEqual(last["reason"], "REASON_MAX_COMPLETION_TIME_REACHED")
                 self.assertRegex(last["message"], "Command terminated with signal (Terminated|Killed)")
+
+    def test_it_leaves_a_kill_its_grace_period(self) -> None:
+        agent, executor = self.start("trap 'sleep 0.8; exit 0' TERM; touch ready; "
+                                     "while :; do sleep 0.02; done", killing_state=True,
+                                     max_completion_time={"nanoseconds": 600_000_000})
+        agent.kill(1000)
+        executor.wait()
+        last = agent.updates()[-1]
+        self.assertEqual((last["state"], last["message"], last.get("reason")),
+                         ("TASK_KILLED", "Command exited with status 0", None))
 
     def test_zero_is_none(self) -> None:
         agent, executor = self.start("touch ready; sleep 0.2", max_completion_time={"nanoseconds": 0})

@@ -247,7 +247,7 @@ TEST_F(SenderTest, flushes_with_a_limit) {
     sender_.link(peer("master"), count_exit_);
     sender_.send(kSelf, peer("master"), "one", "");
     Peer master = co_await accept();
-    co_await sender_.flush();  // without an answer
+    co_await sender_.flush(100ms);  // without an answer
     EXPECT_TRUE((co_await master.receive_until("\r\n\r\n")).starts_with("POST /master/one "));
   }());
 }
