@@ -119,7 +119,7 @@ class AtEachCall(Ends):
              *(argument for thread in threads for argument in ("-p", thread))],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(tracer.wait, TIMEOUT)
-        self.addCleanup(tracer.terminate)
+        self.addCleanup(tracer.kill)
 
         def attached() -> bool:
             try:
@@ -141,7 +141,7 @@ class AtEachCall(Ends):
         assert agent is not None
         eventually(lambda: agent.poll() is not None or task.done, "it dies or is done")
         died = agent.poll() is not None
-        tracer.terminate()
+        tracer.kill()  # told to detach, it waits for ever if a thread is just about to die
         tracer.wait(TIMEOUT)
         self.start_again()
         self.assert_ended(task)
