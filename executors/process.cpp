@@ -35,7 +35,11 @@ struct Start {
   char* const* environment;
   int stdin_fd;
   int stdout_fd;
-  const User* user;  // or a null pointer
+  bool change_user;
+  uid_t uid;
+  gid_t gid;
+  const gid_t* groups;
+  size_t group_count;
   bool foreground;
   int failed_errno = 0;
 };
@@ -47,10 +51,10 @@ NO_SANITIZE int give_up(Start* start, long result) {
   return 127;
 }
 
-NO_SANITIZE long become_user(const User& user) {
-  long result = base::raw_syscall(SYS_setgroups, user.groups.size(), user.groups.data());
-  if (result == 0) result = base::raw_syscall(SYS_setresgid, user.gid, user.gid, user.gid);
-  if (result == 0) result = base::raw_syscall(SYS_setresuid, user.uid, user.uid, user.uid);
+NO_SANITIZE long become_user(const Start* start) {
+  long result = base::raw_syscall(SYS_setgroups, start->group_count, start->groups);
+  if (result == 0) result = base::raw_syscall(SYS_setresgid, start->gid, start->gid, start->gid);
+  if (result == 0) result = base::raw_syscall(SYS_setresuid, start->uid, start->uid, start->uid);
   return result;
 }
 
@@ -95,8 +99,8 @@ NO_SANITIZE int become_program(void* argument) {
   base::raw_syscall(SYS_rt_sigaction, SIGTTOU, by_default, nullptr, kKernelMaskSize);
   const uint64_t none = 0;
   base::raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelMaskSize);
-  if (start->user != nullptr) {
-    const long result = become_user(*start->user);
+  if (start->change_user) {
+    const long result = become_user(start);
     if (result < 0) return give_up(start, result);
   }
   return execute(start);
@@ -149,12 +153,17 @@ base::Result<pid_t> start_process(const Command& command, const ProcessOptions& 
     opened = base::Fd(open(options.stdin_path, O_RDONLY | O_CLOEXEC));
     if (!opened) return base::fail_errno(concat("open '", options.stdin_path, "'"));
   }
+  const User user = options.user != nullptr ? *options.user : User();
   Start start{.candidates = file_pointers.data(),
               .argv = argv.data(),
               .environment = environment.data(),
               .stdin_fd = opened ? opened.get() : STDIN_FILENO,
               .stdout_fd = options.stdout_fd,
-              .user = options.user,
+              .change_user = options.user != nullptr,
+              .uid = user.uid,
+              .gid = user.gid,
+              .groups = user.groups.data(),
+              .group_count = user.groups.size(),
               .foreground = options.foreground};
   // In the background of its own terminal, whose settings can forbid it to write there.
   if (options.foreground) signal(SIGTTOU, SIG_IGN);

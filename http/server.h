@@ -36,9 +36,9 @@ struct Limits {
   size_t head_bytes = 80 * 1024;
   size_t header_count = 256;
 
-  // From the first byte of a request to the end of its head, and from accepting a connection to
-  // the end of the first head. A kept connection may be idle, and a handler busy, for ever, as long
-  // as there is room for others.
+  // From the first byte of a request to the end of its head. A connection may be idle, also before
+  // its first request (executors connect long before they have something to report), and a handler
+  // busy, for ever, as long as there is room for others.
   std::chrono::nanoseconds head_timeout = std::chrono::seconds(60);
 
   // From accepting a connection to the end of its greeting, if there is one.

@@ -60,10 +60,8 @@ base::Task<void> ServerConnection::run(const Greeting* greeting) {
     co_await wind_down();
     co_return;
   }
-  bool first = true;
   auto turn_began = Clock::now();
-  while (co_await read_head(first)) {
-    first = false;
+  while (co_await read_head()) {
     if (!co_await serve_request()) break;
     reader_.next_message();
     if (Clock::now() - turn_began < kTurn) continue;
@@ -85,10 +83,9 @@ base::Task<bool> ServerConnection::greet(const Greeting& greeting) {
   co_return end->has_value();
 }
 
-base::Task<bool> ServerConnection::read_head(bool first) {
+base::Task<bool> ServerConnection::read_head() {
   const Waiting waiting(*this);
   std::optional<Clock::time_point> deadline;
-  if (first) deadline = Clock::now() + limits_.head_timeout;
   while (true) {
     const auto state = reader_.try_read_head();
     if (!state) {
@@ -103,7 +100,7 @@ base::Task<bool> ServerConnection::read_head(bool first) {
     if (!deadline) {
       co_await reader_.readable();
     } else if (!co_await base::with_timeout(reader_.readable(), *deadline - Clock::now())) {
-      if (reader_.head_started()) co_await refuse(408, {});
+      co_await refuse(408, {});
       co_return false;
     }
   }

@@ -60,7 +60,7 @@ class ServerConnection {
 
   // All: false if the connection cannot be used any further.
   base::Task<bool> greet(const Greeting& greeting);
-  base::Task<bool> read_head(bool first);
+  base::Task<bool> read_head();
   base::Task<bool> serve_request();
 
   // Ends when the client has gone and the handler need not go on.

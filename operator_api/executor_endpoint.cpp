@@ -205,7 +205,11 @@ Task<void> handle_executor_request(Context& context) {
   }
   if (auto answer = look_up(context, *call)) {
     co_await context.reply(*std::move(answer));
-  } else if (events) {
+    co_return;
+  }
+  // An executor takes the loss of either of its connections for the loss of its agent.
+  context.writer.keep_connection();
+  if (events) {
     co_await serve_events(context, *call, *events);
   } else {
     // What is sent next sees what came of this, whoever sends it.

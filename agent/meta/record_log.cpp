@@ -14,7 +14,6 @@ namespace agent {
 using base::concat;
 using base::fail_errno;
 using base::Fd;
-using base::Result;
 using base::Status;
 
 namespace {
@@ -43,7 +42,11 @@ Status RecordLog::append(const google::protobuf::MessageLite& message) {
   const int flags = sync_ == Sync::kWrite ? O_SYNC : 0;
   Fd fd = open_log(path_, flags);
   if (!fd && errno == ENOENT) {
-    TRY_VOID(base::make_directories(path_.substr(0, path_.rfind('/'))));
+    auto made = base::make_directories(path_.substr(0, path_.rfind('/')));
+    if (!made) {
+      made.error().kind = base::ErrorKind::kInternal;  // not that of the record's own making
+      return made;
+    }
     fd = open_log(path_, flags);
   }
   if (!fd) return fail_errno(concat("open '", path_, "'"));
@@ -58,21 +61,20 @@ Status RecordLog::append(const google::protobuf::MessageLite& message) {
   return written;
 }
 
-Result<std::string> repair_log(const std::string& path) {
-  TRY(std::string content, base::read_file(path));
+Status cut_log(const std::string& path, size_t size) {
+  if (truncate(path.c_str(), static_cast<off_t>(size)) == 0) return {};
+  return fail_errno(concat("truncate '", path, "'"));
+}
+
+size_t whole_records(std::string_view content) {
   proto::RecordReader reader(content);
-  size_t good = 0;
+  size_t whole = 0;
   while (const auto body = reader.next()) {
     // A crash of the host can leave zeros where data was to be; no message of ours is empty.
-    if (body->empty() && content.find_first_not_of('\0', good) == std::string::npos) break;
-    good = reader.offset();
+    if (body->empty() && content.find_first_not_of('\0', whole) == std::string_view::npos) break;
+    whole = reader.offset();
   }
-  if (good == content.size()) return content;
-  if (truncate(path.c_str(), static_cast<off_t>(good)) < 0) {
-    return fail_errno(concat("truncate '", path, "'"));
-  }
-  content.resize(good);
-  return content;
+  return whole;
 }
 
 }  // namespace agent

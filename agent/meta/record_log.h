@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -34,8 +35,10 @@ class RecordLog {
   std::optional<off_t> torn_at_;  // what lies behind this offset must be cut off first
 };
 
-// Cuts off a record that a crash has left incomplete at the end. Gives the content without it.
-// kNotFound if there is no file.
-base::Result<std::string> repair_log(const std::string& path);
+// Cuts off what lies behind that size.
+base::Status cut_log(const std::string& path, size_t size);
+
+// How much of a log's content is whole records. What follows is what a crash has left of one.
+size_t whole_records(std::string_view content);
 
 }  // namespace agent

@@ -46,6 +46,24 @@ bool looks_generated(const ExecutorInfo& info) {
          info.name().starts_with("Command Executor");
 }
 
+// Agents of long ago wrote resources without the role that they are allocated to. There was but one
+// then; masters insist on it now.
+void allocate_resources(RecoveredExecutor& executor, const mesos::v1::FrameworkInfo& framework) {
+  using Capability = mesos::v1::FrameworkInfo::Capability;
+  for (const Capability& capability : framework.capabilities()) {
+    if (capability.type() == Capability::MULTI_ROLE) return;
+  }
+  const auto allocate = [&framework](auto& resources) {
+    for (mesos::v1::Resource& resource : resources) {
+      if (!resource.has_allocation_info()) {
+        resource.mutable_allocation_info()->set_role(framework.role());
+      }
+    }
+  };
+  allocate(*executor.info.mutable_resources());
+  for (RecoveredTask& task : executor.run.tasks) allocate(*task.task.mutable_resources());
+}
+
 // Reads it all, and knows what becomes of errors.
 class Reader {
  public:
@@ -71,7 +89,7 @@ class Reader {
   // What becomes of an error in one file: with `strict` it is the result, else it is counted.
   Status note(const Error& error) {
     if (strict_) return fail(error);
-    LOG(WARNING) << "Recovery goes on without a file: " << error.message;
+    LOG(WARNING) << "Recovery goes on in spite of an error: " << error.message;
     ++found_.errors;
     return {};
   }
@@ -91,6 +109,19 @@ class Reader {
     if (text && !text->empty()) return *std::move(text);
     if (!text && text.error().kind != ErrorKind::kNotFound) TRY_VOID(note(text.error()));
     return std::nullopt;
+  }
+
+  // Without `strict`, what comes before the damage.
+  template <typename Record>
+  Result<UpdateHistory<Record>> read_log(const std::string& path) {
+    std::optional<Error> damage;
+    auto history = read_update_log<Record>(path, strict_ ? nullptr : &damage);
+    if (!history) {
+      TRY_VOID(note(history.error()));
+      return UpdateHistory<Record>();
+    }
+    if (damage) TRY_VOID(note(*damage));
+    return *std::move(history);
   }
 
   // Names of directories only, so that files which a crash has left beside them do not count.
@@ -194,13 +225,9 @@ class Reader {
       RecoveredOperationStream stream;
       stream.uuid = uuid;
       stream.log = paths.operation_updates(uuid);
-      auto history = read_update_log<UpdateOperationStatusRecord>(stream.log);
-      if (!history) {
-        TRY_VOID(note(history.error()));
-        continue;
-      }
-      stream.updates = std::move(history->updates);
-      stream.acknowledged = std::move(history->acknowledged);
+      TRY(auto history, read_log<UpdateOperationStatusRecord>(stream.log));
+      stream.updates = std::move(history.updates);
+      stream.acknowledged = std::move(history.acknowledged);
       found_.operation_streams.push_back(std::move(stream));
     }
     return {};
@@ -213,7 +240,9 @@ class Reader {
       TRY(const auto executors, directories_in(paths.meta_executors(id)));
       for (const std::string& executor : executors) {
         TRY(auto recovered, read_executor(paths, id, executor));
-        if (recovered) framework->executors.push_back(*std::move(recovered));
+        if (!recovered) continue;
+        allocate_resources(*recovered, framework->info);
+        framework->executors.push_back(*std::move(recovered));
       }
       if (!framework->executors.empty()) {
         found_.frameworks.push_back(*std::move(framework));
@@ -321,13 +350,9 @@ class Reader {
     }
     task.task = *std::move(info);
     task.log = paths.task_updates(run, id);
-    auto history = read_update_log<StatusUpdateRecord>(task.log);
-    if (!history) {
-      TRY_VOID(note(history.error()));
-      return task;
-    }
-    task.updates = std::move(history->updates);
-    task.acknowledged = std::move(history->acknowledged);
+    TRY(auto history, read_log<StatusUpdateRecord>(task.log));
+    task.updates = std::move(history.updates);
+    task.acknowledged = std::move(history.acknowledged);
     return task;
   }
 

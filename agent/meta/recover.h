@@ -16,8 +16,8 @@ namespace agent {
 // What is missing or empty was not written yet, which is no error: see the rules in
 // docs/architecture.md ("On disk"). With `strict`, what is there and cannot be read or is damaged
 // is an error that names the file; without, it is logged, counted in `errors` and passed over, with
-// what it belongs to. Errors either way: a link `latest` that is none, a forked.pid that is no
-// number.
+// what it belongs to; but a damaged log of updates is cut where the damage begins. Errors either
+// way: a link `latest` that is none, a forked.pid that is no number.
 base::Result<RecoveredAgent> recover_meta(const std::string& work_dir, bool strict);
 
 // The last step of recovery, when all that it has found is taken care of: deletes pids of before a

@@ -43,7 +43,7 @@ struct RecoveredExecutor {
 struct RecoveredFramework {
   mesos::v1::FrameworkInfo info;
   std::string pid;                           // "@0.0.0.0:0" of a scheduler that uses HTTP
-  std::vector<RecoveredExecutor> executors;  // at least one
+  std::vector<RecoveredExecutor> executors;  // at least one; all resources are allocated
 };
 
 // The status updates of an operation on the agent's own resources.
@@ -86,7 +86,7 @@ struct RecoveredAgent {
   // Files with a process's pid of before the reboot; finish_recovery() deletes them.
   std::vector<std::string> stale_pid_files;
 
-  // Files that could not be read and were passed over (not with `strict`).
+  // Files that could not be read, as a whole or in part, and were passed over (not with `strict`).
   int errors = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/meta/record_log.h"
+#include "base/files.h"
 #include "base/strings.h"
 #include "proto/record.h"
 
@@ -42,39 +43,54 @@ bool is_terminal(mesos::v1::OperationState state) {
   }
 }
 
+namespace {
+
 template <typename Record>
-Result<UpdateHistory<Record>> read_update_log(const std::string& path) {
+bool add_record(UpdateHistory<Record>& history, std::string_view body) {
   using Traits = UpdateRecordTraits<Record>;
+  Record record;
+  if (!record.ParseFromArray(body.data(), static_cast<int>(body.size()))) return false;
+  if (record.type() == Record::ACK) {
+    const std::string& uuid = Traits::acknowledged_uuid(record);
+    if (!uuid.empty()) history.acknowledged.insert(uuid);
+    return !uuid.empty();
+  }
+  if (record.has_update()) history.updates.push_back(std::move(*record.mutable_update()));
+  return record.has_update();
+}
+
+}  // namespace
+
+template <typename Record>
+Result<UpdateHistory<Record>> read_update_log(const std::string& path,
+                                              std::optional<base::Error>* damage) {
   UpdateHistory<Record> history;
-  const auto content = repair_log(path);
+  const auto content = base::read_file(path);
   if (!content) {
     if (content.error().kind == ErrorKind::kNotFound) return history;
     return fail(content.error());
   }
-  proto::RecordReader reader(*content);
+  const size_t whole = whole_records(*content);
+  proto::RecordReader reader(std::string_view(*content).substr(0, whole));
+  size_t good = 0;
   while (const auto body = reader.next()) {
-    Record record;
-    const bool parsed = record.ParseFromArray(body->data(), static_cast<int>(body->size()));
-    const bool whole =
-        parsed && (record.type() == Record::ACK ? !Traits::acknowledged_uuid(record).empty()
-                                                : record.has_update());
-    if (!whole) {
-      return fail(
-          ErrorKind::kInvalid,
-          concat("'", path, "' is damaged in the record that ends at byte ", reader.offset()));
+    if (!add_record(history, *body)) {
+      base::Error error(ErrorKind::kInvalid,
+                        concat("'", path, "' is damaged in the record at byte ", good));
+      if (damage == nullptr) return fail(std::move(error));
+      TRY_VOID(cut_log(path, good));
+      *damage = std::move(error);
+      return history;
     }
-    if (record.type() == Record::ACK) {
-      history.acknowledged.insert(Traits::acknowledged_uuid(record));
-    } else {
-      history.updates.push_back(std::move(*record.mutable_update()));
-    }
+    good = reader.offset();
   }
+  if (whole < content->size()) TRY_VOID(cut_log(path, whole));
   return history;
 }
 
 template Result<UpdateHistory<mesos::internal::StatusUpdateRecord>> read_update_log(
-    const std::string& path);
+    const std::string& path, std::optional<base::Error>* damage);
 template Result<UpdateHistory<mesos::internal::UpdateOperationStatusRecord>> read_update_log(
-    const std::string& path);
+    const std::string& path, std::optional<base::Error>* damage);
 
 }  // namespace agent

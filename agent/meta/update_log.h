@@ -2,6 +2,7 @@
 // of tasks (task.updates) and of operations (operation.updates) differ only in their records.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -56,8 +57,11 @@ struct UpdateHistory {
 };
 
 // Reads a log of updates and cuts a torn record off its end. No file: an empty history. kInvalid
-// for a whole record that is none: the file is left as it is.
+// for a whole record that is none: the file is left as it is. If there is a place for `damage`,
+// that error goes there instead, the history is what comes before, and the file is cut there, so
+// that what is appended can be read again.
 template <typename Record>
-base::Result<UpdateHistory<Record>> read_update_log(const std::string& path);
+base::Result<UpdateHistory<Record>> read_update_log(const std::string& path,
+                                                    std::optional<base::Error>* damage = nullptr);
 
 }  // namespace agent

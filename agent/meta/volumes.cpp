@@ -34,6 +34,48 @@ Status check_root(const std::string& root) {
   return {};
 }
 
+// A relative root is below work_dir.
+std::string absolute_root(const std::string& work_dir, const std::string& root) {
+  return root.starts_with('/') ? root : join_path(work_dir, root);
+}
+
+// As /proc/mounts writes a path: blanks and backslashes as octal numbers.
+std::string escape_mount(std::string_view path) {
+  std::string escaped;
+  for (const char c : path) {
+    switch (c) {
+      case ' ':
+        escaped += "\\040";
+        break;
+      case '\t':
+        escaped += "\\011";
+        break;
+      case '\n':
+        escaped += "\\012";
+        break;
+      case '\\':
+        escaped += "\\134";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+Status check_mounted(std::string_view root) {
+  while (root.ends_with('/')) root.remove_suffix(1);
+  TRY(const std::string mounts, base::read_file("/proc/mounts"));
+  const std::string wanted = escape_mount(root);
+  for (const std::string_view line : base::split(mounts, '\n')) {
+    const auto words = base::split(line, ' ');  // device, mount point, ...
+    if (words.size() > 1 && words[1] == wanted) return {};
+  }
+  return fail(ErrorKind::kInvalid, concat("'", root,
+                                          "' is the root of a MOUNT disk, and nothing is "
+                                          "mounted there"));
+}
+
 // <base>/volumes/roles/<role, with blanks for slashes>/<id>
 Result<std::string> path_below(const std::string& base, const Resource& volume) {
   const std::string& id = volume.disk().persistence().id();
@@ -82,16 +124,31 @@ Result<std::string> volume_path(const std::string& work_dir, const Resource& vol
     case Source::PATH: {
       const std::string& root = source.path().root();
       TRY_VOID(check_root(root));
-      return path_below(root.starts_with('/') ? root : join_path(work_dir, root), volume);
+      return path_below(absolute_root(work_dir, root), volume);
     }
     case Source::MOUNT: {
       const std::string& root = source.mount().root();
       TRY_VOID(check_root(root));
-      return root.starts_with('/') ? root : join_path(work_dir, root);
+      return absolute_root(work_dir, root);
     }
     default:
       return fail(ErrorKind::kUnsupported, "there are no volumes on BLOCK and RAW disks");
   }
+}
+
+Status prepare_disks(const std::string& work_dir, const std::vector<Resource>& resources) {
+  for (const Resource& resource : resources) {
+    const Source& source = resource.disk().source();
+    if (source.has_path() && source.path().has_root()) {
+      TRY_VOID(check_root(source.path().root()));
+      TRY_VOID(base::make_directories(absolute_root(work_dir, source.path().root())));
+    }
+    if (source.has_mount() && source.mount().has_root()) {
+      TRY_VOID(check_root(source.mount().root()));
+      TRY_VOID(check_mounted(absolute_root(work_dir, source.mount().root())));
+    }
+  }
+  return {};
 }
 
 Status check_volumes(const std::string& work_dir, const ResourceSet& resources) {

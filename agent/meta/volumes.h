@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/resource_set.h"
 #include "base/result.h"
@@ -14,6 +15,11 @@ namespace agent {
 // id, role or root that would lead elsewhere; kUnsupported for disks of resource providers.
 base::Result<std::string> volume_path(const std::string& work_dir,
                                       const mesos::v1::Resource& volume);
+
+// What must be so before disks are offered: makes the roots of PATH disks; kInvalid if the root of
+// a MOUNT disk is no mount point of this process's mount namespace.
+base::Status prepare_disks(const std::string& work_dir,
+                           const std::vector<mesos::v1::Resource>& resources);
 
 // Fails as volume_path() does if one of the persistent volumes in the set has no path.
 base::Status check_volumes(const std::string& work_dir, const ResourceSet& resources);

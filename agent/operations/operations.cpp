@@ -44,6 +44,12 @@ bool is_checkpointed(const Operation& operation) {
   return is_terminal(status.state()) ? status.has_uuid() : is_checkpointed_while_pending(operation);
 }
 
+// For errors that the caller must not take for a refusal: the disk does not say what memory does.
+base::Status fatal(base::Status done) {
+  if (!done) done.error().kind = ErrorKind::kInternal;
+  return done;
+}
+
 RecordLog log_of(const MetaPaths& paths, const std::string& uuid) {
   return RecordLog(paths.operation_updates(text_of(uuid)), RecordLog::Sync::kWrite);
 }
@@ -191,7 +197,8 @@ Operations::Status Operations::status_of(const Operation& operation) const {
 base::Status Operations::queue_status(const std::string& uuid) {
   Entry& entry = operations_[uuid];
   Stream stream(log_of(paths(), uuid));
-  TRY_VOID(stream.add(status_of(entry.operation)));
+  const auto added = stream.add(status_of(entry.operation));
+  if (!added) return fatal(fail(added.error()));
   entry.stream = std::move(stream);
   send_and_retry(uuid);
   return {};
@@ -203,7 +210,7 @@ base::Status Operations::commit(const ResourceSet& checkpointed) {
     if (is_checkpointed(entry.operation)) *state.add_operations() = entry.operation;
   }
   *state.mutable_resources() = checkpointed.to_proto();
-  return store_.commit(state);
+  return fatal(store_.commit(state));
 }
 
 base::Status Operations::acknowledge(const AcknowledgeOperationStatusMessage& message) {
@@ -227,7 +234,7 @@ base::Status Operations::acknowledge(const AcknowledgeOperationStatusMessage& me
   }
   operations_.erase(entry);
   TRY_VOID(commit(checkpointed_));
-  return base::remove_tree(paths().operation(text_of(message.operation_uuid().value())));
+  return fatal(base::remove_tree(paths().operation(text_of(message.operation_uuid().value()))));
 }
 
 const Operation* Operations::find(const ReconcileOperationsMessage& message,

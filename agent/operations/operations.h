@@ -41,13 +41,14 @@ class Operations {
 
   // Carries the operation out and sends its status, OPERATION_FINISHED or, if the resources are not
   // there or it makes no sense, OPERATION_FAILED with the reason. Not again for one that is known.
-  // kInvalid for a message without a proper uuid, which is dropped. Any other error is fatal for
-  // the agent: it could not be written down or its volumes not be made or deleted; a restart
-  // carries it out.
+  // kInvalid for a message without a proper uuid, which is dropped. kInternal is fatal for the
+  // agent: it could not be written down or its volumes not be made or deleted; a restart carries it
+  // out.
   base::Status apply(const mesos::internal::ApplyOperationMessage& message);
 
   // kNotFound, kConflict: of a status that does not wait for it (or of a provider's operation),
-  // which does not matter. Other errors: it could not be written down; the status is sent again.
+  // which does not matter. kInternal: it could not be written down; a restart sends the status
+  // again.
   base::Status acknowledge(const mesos::internal::AcknowledgeOperationStatusMessage& message);
 
   // Sends what is asked for and not known to the asker.

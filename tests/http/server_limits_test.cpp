@@ -66,12 +66,14 @@ TEST_F(ServerLimits, a_slow_head_is_timed_out) {
   }());
 }
 
-TEST_F(ServerLimits, a_client_that_never_speaks_is_dropped) {
+// As executors do: their second connection is for what they report, which may take its time.
+TEST_F(ServerLimits, a_client_may_be_silent_before_its_first_request) {
   start(hello, {.head_timeout = 50ms});
   run([&]() -> Task<void> {
     Peer peer = co_await connect();
-    EXPECT_EQ(co_await peer.receive_some(), "");
-    co_await eventually([&] { return server_->connections() == 0; });
+    co_await base::sleep_for(150ms);
+    const Reply reply = co_await peer.exchange("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(reply.status, 200);
   }());
 }
 

@@ -290,11 +290,44 @@ TEST_F(Recover, TaskWithoutUpdates) {
 
 TEST_F(Recover, DamagedUpdates) {
   const std::string path = paths_.task_updates(kGroupRun, "a");
-  const std::string log = content_of(path) + std::string("\x02\0\0\0\xFF\xFF", 6);
-  put(path, log);
-  expect_damage(path);
+  const std::string log = content_of(path);
+  const std::string damaged = log + std::string("\x02\0\0\0\xFF\xFF", 6) + log + "torn";
+  put(path, damaged);
+  const auto strict = recover_meta(work_.work_dir(), true);
+  ASSERT_FALSE(strict.has_value());
+  EXPECT_THAT(strict.error().message, HasSubstr(path));
+  EXPECT_EQ(damaged, content_of(path));
+  const RecoveredAgent found = recover(false);
+  EXPECT_EQ(1, found.errors);
+  EXPECT_EQ(2U, found.frameworks[2].executors[0].run.tasks[0].updates.size());
   EXPECT_EQ(log, content_of(path));
-  EXPECT_EQ(2U, recover(false).frameworks[2].executors[0].run.tasks.size());
+  EXPECT_EQ(0, recover().errors);
+}
+
+// As agents wrote them before frameworks could have several roles.
+TEST_F(Recover, AllocatesWhatWasNot) {
+  for (const bool multi_role : {false, true}) {
+    RecoveredAgent found = recover();
+    auto& framework = found.frameworks[2];
+    framework.info.set_role("r");
+    framework.info.clear_capabilities();
+    if (multi_role) {
+      framework.info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::MULTI_ROLE);
+    }
+    auto& executor = framework.executors[0];
+    auto& task = executor.run.tasks[0].task;
+    for (auto& resource : *executor.info.mutable_resources()) resource.clear_allocation_info();
+    task.mutable_resources(1)->clear_allocation_info();
+    ASSERT_TRUE(agent::checkpoint_framework(paths_, framework.info, "").has_value());
+    ASSERT_TRUE(agent::checkpoint_executor(paths_, kGroup, executor.info, false).has_value());
+    ASSERT_TRUE(agent::checkpoint_task(paths_, kGroupRun, task).has_value());
+
+    const auto again = recover().frameworks[2].executors[0];
+    const std::string role = multi_role ? "" : "r";
+    EXPECT_EQ(role, again.info.resources(0).allocation_info().role());
+    EXPECT_EQ("*", again.run.tasks[0].task.resources(0).allocation_info().role());
+    EXPECT_EQ(role, again.run.tasks[0].task.resources(1).allocation_info().role());
+  }
 }
 
 TEST_F(Recover, CutsTornUpdates) {

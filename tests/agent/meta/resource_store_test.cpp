@@ -167,6 +167,25 @@ TEST_F(Store, VolumesOnDisksOfTheirOwn) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_of(mount)));
 }
 
+TEST_F(Store, DisksMustBeThere) {
+  const auto prepare = [this](Source::Type type, const std::string& root) {
+    return agent::prepare_disks(
+        scratch_.path(), {resource_of("cpus:1"), on_disk(resource_of("disk:1"), type, root)});
+  };
+  EXPECT_TRUE(prepare(Source::PATH, scratch_ / "a/b").has_value());
+  EXPECT_TRUE(std::filesystem::is_directory(scratch_ / "a/b"));
+  EXPECT_TRUE(prepare(Source::PATH, "c").has_value());
+  EXPECT_TRUE(std::filesystem::is_directory(scratch_ / "c"));
+  EXPECT_TRUE(prepare(Source::MOUNT, "/proc").has_value());
+  EXPECT_TRUE(prepare(Source::MOUNT, "/proc/").has_value());
+  for (const std::string& root :
+       {scratch_ / "a", scratch_ / "no", std::string("/"), std::string("/proc/..")}) {
+    const auto prepared = prepare(Source::MOUNT, root);
+    ASSERT_FALSE(prepared.has_value()) << root;
+    EXPECT_EQ(ErrorKind::kInvalid, prepared.error().kind);
+  }
+}
+
 TEST_F(Store, RefusesVolumesThatWouldBeElsewhere) {
   ASSERT_TRUE(store_.commit(state_of({disk_})).has_value());
   const Resource bad[] = {

@@ -227,6 +227,25 @@ TEST_F(OperationsTest, RefusesWhatHasNoUuidAndDoesNothingTwice) {
   EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({reserved_disk_}));
 }
 
+// Whoever calls must be able to tell this from a refusal; and a restart carries it out.
+TEST_F(OperationsTest, WhatCannotBeWrittenIsFatal) {
+  apply(reserve(reserved_disk_));
+  const std::string blocked = paths_.resources_info();
+  std::filesystem::remove_all(blocked);
+  std::filesystem::create_directories(blocked + "/in the way");
+  ApplyOperationMessage message;
+  *message.mutable_operation_info() = create(volume_);
+  message.mutable_operation_uuid()->set_value(base::make_uuid_bytes());
+  const auto applied = operations_->apply(message);
+  ASSERT_FALSE(applied.has_value());
+  EXPECT_EQ(ErrorKind::kInternal, applied.error().kind);
+
+  std::filesystem::remove_all(blocked);
+  restart();
+  ASSERT_TRUE(recovered_.has_value()) << recovered_.error().message;
+  EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({volume_}));
+}
+
 TEST_F(OperationsTest, SendAgainUntilAcknowledged) {
   intervals_ = {.first = 5ms, .longest = 5ms};
   restart();
