@@ -333,6 +333,7 @@ def compare(test: unittest.TestCase, scenario: str, master: ScriptedMaster,
     """Hold what the master has received against the recording. `masters` are the ids that it has
     had. An expected difference that is not there is out of date."""
     lines = load(scenario)
+    master.wait_for(lambda: master.all_of("PongSlaveMessage"), "a pong")
     recorded, ours = recorded_messages(scenario), received_messages(master)
     recorded_ports = list(dict.fromkeys(
         int(line.headers["Host"].rpartition(":")[2]) for line in lines if line.from_agent))

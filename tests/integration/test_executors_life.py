@@ -360,6 +360,18 @@ class Reasons(ExecutorTestCase):
         assert ghost.last is not None
         self.assertNotIn("executor_id", ghost.last.message)
 
+    def test_reconciliation_again(self) -> None:
+        """One end for each task, however often the master asks before it has acknowledged that."""
+        framework = self.framework()  # which the agent does not know
+        self.master.acknowledging = False
+        ghost = self.master.ledger.launched(framework.id, "ghost", self.master.slave_id["value"], 0)
+        for arrivals in (1, 2, 3):
+            self.master.ping(connected=False)
+            self.master.wait_for(lambda count=arrivals: ghost.updates
+                                 and ghost.updates[0].arrivals >= count, "the answer")
+        self.assert_states(ghost, "DROPPED")
+        self.master.acknowledge_pending()
+
     def test_unauthorized(self) -> None:
         self.join(start=False)
         acls = {"permissive": True, "run_tasks": [

@@ -34,8 +34,12 @@ class Recorded(MasterTestCase):
 
     def test_agent_unregisters(self) -> None:
         agent = self.join()
-        recorded_master.drive(self.master, "agent-unregisters", {
-            2: lambda: os.kill(agent.pid, signal.SIGUSR1)})
+
+        def unregister() -> None:
+            self.master.wait_for(lambda: self.master.all_of("PongSlaveMessage"), "a pong")
+            os.kill(agent.pid, signal.SIGUSR1)
+
+        recorded_master.drive(self.master, "agent-unregisters", {2: unregister})
         self.assertEqual(0, agent.join())
         self.compare("agent-unregisters")
         self.assertIsNone(self.master.agent)

@@ -119,10 +119,17 @@ class AtEachCall(Ends):
              *(argument for thread in threads for argument in ("-p", thread))],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(tracer.wait, TIMEOUT)
-        self.addCleanup(tracer.terminate)
-        eventually(lambda: all(f"TracerPid:\t{tracer.pid}" in Path(
-            f"/proc/{self.agent.pid}/task/{thread}/status").read_text() for thread in threads),
-            "the tracer is attached")
+        self.addCleanup(tracer.kill)
+
+        def attached() -> bool:
+            try:
+                return all(f"TracerPid:\t{tracer.pid}" in Path(
+                    f"/proc/{self.agent.pid}/task/{thread}/status").read_text()
+                    for thread in threads)
+            except OSError:
+                return True  # it has made so many calls already, or a thread has ended
+
+        eventually(attached, "the tracer is attached")
         return tracer
 
     def die_at(self, number: int) -> bool:
@@ -134,7 +141,7 @@ class AtEachCall(Ends):
         assert agent is not None
         eventually(lambda: agent.poll() is not None or task.done, "it dies or is done")
         died = agent.poll() is not None
-        tracer.terminate()
+        tracer.kill()  # told to detach, it waits for ever if a thread is just about to die
         tracer.wait(TIMEOUT)
         self.start_again()
         self.assert_ended(task)
