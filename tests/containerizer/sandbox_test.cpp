@@ -129,6 +129,11 @@ TEST_F(SandboxTest, AnExecutorsIsBelowItsAgent) {
   EXPECT_TRUE(fs::exists(run));
 }
 
+TEST_F(SandboxTest, WorkDirMayEndInASlash) {
+  ASSERT_TRUE(Sandbox::create(work_dir_.path() + "/", work_dir_ / "containers/a", {}));
+  EXPECT_TRUE(fs::exists(work_dir_ / "containers/a"));
+}
+
 TEST_F(SandboxTest, NothingElseIsASandbox) {
   for (const std::string path :
        {"", "containers", "elsewhere/a", "containers/a/b", "containers/a/other/b", "containers/..",

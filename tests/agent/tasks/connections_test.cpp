@@ -105,6 +105,32 @@ TEST_F(ConnectionsTest, ADriverIsPostedItsTasks) {
   EXPECT_THAT(posted_to_driver(), ElementsAre("ShutdownExecutorMessage"));
 }
 
+TEST_F(ConnectionsTest, ADriverCannotTakeGroups) {
+  tasks_->run_task(run_message("t"));
+  tasks_->run_task_group(group_message({"g1", "g2"}, false));
+  await([&] { return find_executor() != nullptr && find_executor()->queued_tasks.size() == 3; });
+  tasks_->register_executor(kDriver, of_executor<internal::RegisterExecutorMessage>());
+  EXPECT_THAT(story("g1"), ElementsAre("TASK_DROPPED REASON_TASK_INVALID"));
+  EXPECT_THAT(story("g2"), ElementsAre("TASK_DROPPED REASON_TASK_INVALID"));
+  EXPECT_THAT(posted_to_driver(), ElementsAre("ExecutorRegisteredMessage", "RunTaskMessage"));
+}
+
+// An executor that does not read loses messages; rather than anything else it loses its stream.
+TEST_F(ConnectionsTest, WhatWaitsForAnExecutorIsBounded) {
+  launch("t");
+  internal::FrameworkToExecutorMessage message;
+  message.mutable_slave_id()->set_value("S0");
+  message.mutable_framework_id()->set_value("f");
+  message.mutable_executor_id()->set_value("e");
+  message.set_data(std::string(agent::EventStream::kMostBytes / 2 - 1000, 'x'));
+  for (int i = 0; i < 4; ++i) tasks_->message_to_executor(message);
+  message.set_data(std::string(1900, 'x'));
+  tasks_->message_to_executor(message);
+  tasks_->kill_task(kill_message("t"));
+  EXPECT_THAT(event_names(), ElementsAre("MESSAGE", "MESSAGE", "MESSAGE"));
+  EXPECT_FALSE(run(streams_.at("e")->take()).has_value());
+}
+
 TEST_F(ConnectionsTest, ADriverThatNobodyKnowsIsShutDown) {
   tasks_->register_executor(kDriver, of_executor<internal::RegisterExecutorMessage>());
   EXPECT_THAT(posted_to_driver(), ElementsAre("ShutdownExecutorMessage"));
@@ -195,6 +221,15 @@ TEST_F(ConnectionsTest, FrameworksWithoutCheckpointsAreForgotten) {
   internal::ReregisterSlaveMessage message;
   tasks_->describe_for(&message);
   EXPECT_EQ(0, message.frameworks_size());
+}
+
+TEST_F(ConnectionsTest, ADrainThatWasDoneWhenTheAgentWasKilledIsDone) {
+  mesos::v1::DrainConfig config;
+  ASSERT_TRUE(agent::checkpoint_drain(paths(), config));
+  restart();
+  await([&] { return recovery_.size() == 0; });
+  EXPECT_FALSE(agent_->state.drain_config);
+  EXPECT_FALSE(base::path_exists(paths().drain_config()));
 }
 
 TEST_F(ConnectionsTest, WhatIsDoneIsDoneAfterARestartToo) {

@@ -159,6 +159,18 @@ TEST_F(KillTest, WithNothingToDrainNothingIsRefusedLater) {
   EXPECT_FALSE(base::path_exists(paths().drain_config()));
 }
 
+TEST_F(KillTest, TheAgentsStopEndsWhatNoOtherRunWouldKnowOf) {
+  launch("t", true, false);
+  run(tasks_->end_uncheckpointed());
+  EXPECT_TRUE(agent_->state.frameworks.empty());
+}
+
+TEST_F(KillTest, TheAgentsStopLeavesWhatIsCheckpointed) {
+  launch("t");
+  run(tasks_->end_uncheckpointed());
+  EXPECT_THAT(event_names(), IsEmpty());
+}
+
 TEST_F(KillTest, TheAgentsEndEndsAll) {
   launch("t");
   tasks_->shut_down();
