@@ -13,7 +13,7 @@ void add_task(mesos::v1::Task task, mesos::internal::ReregisterSlaveMessage* mes
   *message->add_tasks() = std::move(task);
 }
 
-void archive(const Framework& framework, mesos::internal::ReregisterSlaveMessage* message) {
+void add_archived(const Framework& framework, mesos::internal::ReregisterSlaveMessage* message) {
   auto& archived = *message->add_completed_frameworks();
   *archived.mutable_framework_info() = framework.info;
   if (!framework.pid.empty()) archived.set_pid(framework.pid);
@@ -63,7 +63,7 @@ void Tasks::describe_for(mesos::internal::ReregisterSlaveMessage* message) const
       *info.mutable_framework_id() = framework.info.id();
     }
   }
-  for (const auto& framework : state_.completed_frameworks) archive(framework, message);
+  for (const auto& framework : state_.completed_frameworks) add_archived(framework, message);
 }
 
 void Tasks::registered() { updates_.resume(); }

@@ -124,10 +124,13 @@ TEST_F(ConnectionsTest, WhatWaitsForAnExecutorIsBounded) {
   message.mutable_executor_id()->set_value("e");
   message.set_data(std::string(agent::EventStream::kMostBytes / 2 - 1000, 'x'));
   for (int i = 0; i < 4; ++i) tasks_->message_to_executor(message);
-  message.set_data(std::string(1900, 'x'));
-  tasks_->message_to_executor(message);
+  message.set_data("x");
+  for (int i = 0; i < 1000; ++i) tasks_->message_to_executor(message);
   tasks_->kill_task(kill_message("t"));
-  EXPECT_THAT(event_names(), ElementsAre("MESSAGE", "MESSAGE", "MESSAGE"));
+  const auto told = event_names();
+  EXPECT_GT(told.size(), 100U);
+  EXPECT_LT(told.size(), 1000U);
+  EXPECT_THAT(told, testing::Each("MESSAGE"));
   EXPECT_FALSE(run(streams_.at("e")->take()).has_value());
 }
 
