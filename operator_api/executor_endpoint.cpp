@@ -74,7 +74,7 @@ std::optional<http::Response> look_up(const Context& context, const Call& call) 
   if (call.type() == Call::HEARTBEAT) return http::Response{.status = 202};
   const auto& state = context.agent.state;
   const bool subscribes = call.type() == Call::SUBSCRIBE;
-  if (context.agent.tasks == nullptr || (!subscribes && state.recovering)) {
+  if (!subscribes && state.recovering) {
     return error_response(503, "Agent has not finished recovery");
   }
   const auto framework = state.frameworks.find(call.framework_id().value());
@@ -89,6 +89,7 @@ std::optional<http::Response> look_up(const Context& context, const Call& call) 
   if (!subscribes && executor->second.state == Executor::State::kRegistering) {
     return error_response(403, "Executor is not subscribed");
   }
+  if (context.agent.tasks == nullptr) return error_response(503, "This agent runs no executors");
   if (call.type() == Call::UNKNOWN) {
     return error_response(501, "The call UNKNOWN is not implemented");
   }

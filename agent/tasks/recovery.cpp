@@ -46,7 +46,7 @@ Task<void> settled(std::shared_ptr<ExecutorControl> control) { co_await control-
 
 Task<void> Tasks::recover(RecoveredAgent recovered) {
   state_.drain_config = recovered.drain;
-  for (auto& framework : recovered.frameworks) recover_framework(std::move(framework));
+  for (const auto& framework : recovered.frameworks) recover_framework(framework);
   destroy_strangers();
   const bool any = !state_.frameworks.empty();
   // Executors whose containers have ended meanwhile are done with in the order of things.

@@ -186,7 +186,9 @@ TEST_F(ExecutorEndpointTest, WhileExecutorsComeBackOnlySubscribingIsPossible) {
 
 TEST_F(ExecutorEndpointTest, AStandaloneAgentHasNoExecutors) {
   agent_->tasks = nullptr;
-  EXPECT_EQ(503, send(concat("{", kIds, R"(,"type":"SUBSCRIBE","subscribe":{}})")).status);
+  const Reply reply = send(concat("{", kIds, R"(,"type":"SUBSCRIBE","subscribe":{}})"));
+  EXPECT_EQ(400, reply.status);
+  EXPECT_EQ("Framework cannot be found", reply.body);
 }
 
 }  // namespace
