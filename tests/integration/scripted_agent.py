@@ -254,7 +254,13 @@ class ScriptedAgent:
             if stream is None:
                 self._queued.append(event)
                 return
-        stream.send(event)
+        try:
+            stream.send(event)
+        except OSError:  # the executor has left this stream
+            with self._changed:
+                if self._stream is stream:
+                    self._stream = None
+                self._queued.append(event)
 
     def launch(self, task_info: Message) -> None:
         self.send({"type": "LAUNCH", "launch": {"task": task_info}})
