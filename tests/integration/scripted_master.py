@@ -115,6 +115,7 @@ class ScriptedMaster(Scheduler):
         self._authenticated: set[str] = set()
         self._agents_ever = 0
         self._observers_ever = 0
+        self._gone_observer = ""  # of the agent that has unregistered
         self._sessions_ever = 0
         self._endpoint: Endpoint | None = Endpoint(self._handle, self._tick, port)
         self.address = self._endpoint.address
@@ -439,11 +440,14 @@ class ScriptedMaster(Scheduler):
                 or received.message["slave_id"]["value"] != agent.slave_id):
             self.problems.append(f"who unregisters? {received}")
             return
+        self._gone_observer = agent.observer
         self.agent = None
         self._unlink()
 
     def _on_PongSlaveMessage(self, received: Received) -> None:
         agent = self.agent
+        if agent is None and received.target == self._gone_observer:
+            return  # to a ping that was under way when the agent left
         if agent is None or received.target != agent.observer:
             self.problems.append(f"a pong to nobody: {received}")
             return
