@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include "agent/state.h"
+#include "agent/tasks/task_status.h"
 
 namespace agent {
 
@@ -10,7 +11,7 @@ void DriverLink::launch(const Framework& framework, const mesos::v1::TaskInfo& t
   mesos::internal::RunTaskMessage message;
   *message.mutable_framework() = framework.info;
   *message.mutable_task() = task;
-  message.set_pid(framework.pid.empty() ? "@0.0.0.0:0" : framework.pid);
+  message.set_pid(framework.pid.empty() ? std::string(kNoSchedulerPid) : framework.pid);
   post_(pid_, message);
 }
 

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "agent/tasks/task_status.h"
 #include "agent/tasks/tasks.h"
 #include "base/strings.h"
 
@@ -13,11 +14,6 @@ namespace {
 
 constexpr size_t kCompletedFrameworks = 50;
 constexpr size_t kCompletedExecutors = 150;  // of each framework
-
-// What a master writes for "reached through me".
-constexpr std::string_view kNoPid = "@0.0.0.0:0";
-
-std::string pid_of(const std::string& pid) { return pid == kNoPid ? "" : pid; }
 
 template <typename Tasks>
 auto find_task(Tasks& tasks, const std::string& id) {
@@ -73,7 +69,7 @@ Framework& Tasks::add_framework(const mesos::v1::FrameworkInfo& info, const std:
     state_.completed_frameworks.erase(archived);
   }
   framework.info = info;
-  framework.pid = pid_of(pid);
+  framework.pid = scheduler_pid(pid);
   checkpoint_framework(framework);
   return framework;
 }
@@ -120,7 +116,7 @@ void Tasks::update_framework(const mesos::internal::UpdateFrameworkMessage& mess
     }
     framework->info = message.framework_info();
   }
-  framework->pid = pid_of(message.pid());
+  framework->pid = scheduler_pid(message.pid());
   checkpoint_framework(*framework);
   // A scheduler that has failed over waits for what was not acknowledged.
   updates_.resume();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/meta/update_log.h"
+#include "agent/tasks/task_status.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
 #include "base/duration.h"
@@ -22,13 +23,7 @@ void replay(const RecoveredTask& recovered, mesos::v1::Task* task, bool* acknowl
   *acknowledged = false;
   for (const auto& update : recovered.updates) {
     const auto& status = update.status();
-    const int count = task->statuses_size();
-    if (count > 0 && task->statuses(count - 1).state() == status.state()) {
-      *task->mutable_statuses(count - 1) = status;
-    } else {
-      *task->add_statuses() = status;
-    }
-    task->set_state(status.state());
+    add_status(status, *task);
     if (!recovered.acknowledged.contains(update.uuid()) && !task->has_status_update_uuid()) {
       task->set_status_update_state(status.state());
       task->set_status_update_uuid(update.uuid());
@@ -121,7 +116,7 @@ void Tasks::reconnect(const RecoveredAgent& recovered) {
 void Tasks::recover_framework(const RecoveredFramework& recovered) {
   Framework framework;
   framework.info = recovered.info;
-  framework.pid = recovered.pid == "@0.0.0.0:0" ? "" : recovered.pid;
+  framework.pid = scheduler_pid(recovered.pid);
   for (const auto& executor : recovered.executors) recover_executor(framework, executor);
   const std::string id = framework.info.id().value();
   if (framework.executors.empty()) {

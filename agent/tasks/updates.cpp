@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "agent/meta/update_log.h"
+#include "agent/tasks/task_status.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
 #include "base/strings.h"
@@ -44,17 +45,6 @@ bool is_partition_aware(const Framework& framework) {
 template <typename List>
 auto find_task(List& tasks, const mesos::v1::TaskID& id) {
   return std::ranges::find_if(tasks, [&id](const auto& task) { return task.task_id() == id; });
-}
-
-// A status of the same state as the last one takes its place.
-void add_status(const mesos::v1::TaskStatus& status, mesos::v1::Task& task) {
-  const int count = task.statuses_size();
-  if (count > 0 && task.statuses(count - 1).state() == status.state()) {
-    *task.mutable_statuses(count - 1) = status;
-  } else {
-    *task.add_statuses() = status;
-  }
-  task.set_state(status.state());
 }
 
 }  // namespace
