@@ -11,16 +11,15 @@ Reports each `message` of the agent, with its sender's UPID. Does nothing of its
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import v0
-from executor_control import Reporter
+from executor_control import DirectedExecutor, Reporter
 from libprocess import Link, Request, address_of, post
 from libprocess_endpoint import Endpoint
 from wire import Message
 
 
-class Executor:
+class Executor(DirectedExecutor):
     def __init__(self) -> None:
         self.reporter = Reporter()
         self.agent = os.environ["MESOS_SLAVE_PID"]
@@ -57,18 +56,6 @@ class Executor:
             "update": {**self.ids, "slave_id": slave_id, "status": status,
                        "timestamp": status["timestamp"], "uuid": status["uuid"]},
             "pid": self.pid})
-
-    def exit(self, code: int = 0) -> None:
-        os._exit(code)
-
-    def run(self) -> None:
-        for command in self.reporter.commands():
-            arguments: dict[str, Any] = dict(command)
-            try:
-                getattr(self, arguments.pop("do"))(**arguments)
-            except Exception as error:
-                self.reporter.report("failed", error=repr(error))
-        os._exit(4)  # the test has gone
 
 
 if __name__ == "__main__":

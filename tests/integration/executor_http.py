@@ -15,10 +15,9 @@ import json
 import os
 import socket
 import threading
-from typing import Any
 
 import v0
-from executor_control import Reporter
+from executor_control import DirectedExecutor, Reporter
 from libprocess import address_of
 from rawhttp import Connection, ConnectionClosed, ProtocolError, request_head
 from recordio import RecordDecoder
@@ -27,7 +26,7 @@ from wire import JSON, PROTOBUF, Message, to_json
 PATH = "/slave(1)/api/v1/executor"
 
 
-class Executor:
+class Executor(DirectedExecutor):
     def __init__(self) -> None:
         self.reporter = Reporter()
         self.encoding = (PROTOBUF if os.environ.get("TEST_ENCODING") == "protobuf" else JSON)
@@ -117,18 +116,6 @@ class Executor:
                 self.other = None
                 if attempt == 2:
                     self.reporter.report("answer", status=0, text=str(error))
-
-    def exit(self, code: int = 0) -> None:
-        os._exit(code)
-
-    def run(self) -> None:
-        for command in self.reporter.commands():
-            arguments: dict[str, Any] = dict(command)
-            try:
-                getattr(self, arguments.pop("do"))(**arguments)
-            except Exception as error:
-                self.reporter.report("failed", error=repr(error))
-        os._exit(4)  # the test has gone
 
 
 if __name__ == "__main__":
