@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attach import session, tty
 from attackers import attacker, await_told
-from harness import Agent, AgentTestCase, OwnAgentTestCase, argv, resources, shell, unique
+from harness import (Agent, AgentTestCase, OwnAgentTestCase, argv, eventually, resources, shell,
+                     unique)
 from sessions import ATTACHABLE
 
 # Executes the agent with descriptors that nobody has marked close-on-exec: of the host's root
@@ -64,9 +65,11 @@ class LeakedDescriptors(OwnAgentTestCase):
             self.assertEqual((str(own), "/"),
                              (os.readlink(f"/proc/{pid}/cwd"), os.readlink(f"/proc/{pid}/root")))
             init = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
-            # All that the helper keeps is the file for the status.
+            # All that the helper keeps is the file for the status; it gives up the command's own
+            # descriptors only once the command is on its way.
             status = agent.runtime_dir / "containers" / "/containers/".join(path) / "status"
-            self.assertEqual({4: str(status)}, descriptors(init))
+            eventually(lambda init=init, kept={4: str(status)}: descriptors(init) == kept,
+                       f"the helper of {path} keeps nothing but its file for the status")
             self.assertEqual(str(own), os.readlink(f"/proc/{init}/cwd"))
             self.assertEqual(b"", Path(f"/proc/{init}/environ").read_bytes())
 
