@@ -119,6 +119,15 @@ def eventually(condition: Callable[[], Any], what: str, timeout: float = TIMEOUT
     return value
 
 
+def descriptors(pid: int) -> dict[int, str]:
+    """The process's open descriptors and what they lead to, without those closed meanwhile."""
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    return found
+
+
 @dataclass
 class Reply:
     """An API response with its message decoded, when it is a 200 with one."""

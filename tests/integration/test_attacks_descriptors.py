@@ -9,8 +9,8 @@ from pathlib import Path
 
 from attach import session, tty
 from attackers import attacker, await_told
-from harness import (Agent, AgentTestCase, OwnAgentTestCase, argv, eventually, resources, shell,
-                     unique)
+from harness import (Agent, AgentTestCase, OwnAgentTestCase, argv, descriptors, eventually,
+                     resources, shell, unique)
 from sessions import ATTACHABLE
 
 # Executes the agent with descriptors that nobody has marked close-on-exec: of the host's root
@@ -26,10 +26,6 @@ os.dup2(secret, 201)
 for number in (30, 200, 900, 3, 4, 5): os.dup2(directory, number)
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-
-def descriptors(pid: int) -> dict[int, str]:
-    return {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
 
 
 class LeakedDescriptors(OwnAgentTestCase):

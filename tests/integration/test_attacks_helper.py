@@ -4,7 +4,6 @@ that waits for it."""
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +12,7 @@ import attackers
 from attach import session
 from attackers import attacker, await_told
 from harness import (Agent, AgentTestCase, OwnAgentTestCase, argv, bin_dir, container_id,
-                     eventually, resources, shell, unique)
+                     descriptors, eventually, resources, shell, unique)
 from sessions import ATTACHABLE
 
 HELPER = "memfd:mesos-containerizer"
@@ -44,10 +43,9 @@ def overwrite(path):
 
 def image_of(agent: Agent) -> bytes:
     """The digest of the helper's program as the agent holds it."""
-    for fd in os.listdir(f"/proc/{agent.pid}/fd"):
-        path = f"/proc/{agent.pid}/fd/{fd}"
-        if HELPER in os.readlink(path):
-            return hashlib.sha256(Path(path).read_bytes()).digest()
+    for fd, target in descriptors(agent.pid).items():
+        if HELPER in target:
+            return hashlib.sha256(Path(f"/proc/{agent.pid}/fd/{fd}").read_bytes()).digest()
     raise AssertionError("the agent holds no image of the helper")
 
 
@@ -115,10 +113,12 @@ for pid in inits:
 
     def test_containers_get_no_descriptor_of_it(self) -> None:
         with self.root() as root:
-            for pid in self.agent.pids(root):
-                links = [os.readlink(f"/proc/{pid}/fd/{fd}")
-                         for fd in os.listdir(f"/proc/{pid}/fd")]
-                self.assertEqual([], [link for link in links if HELPER in link])
+            command = self.agent.await_process(root, containing="sleep 1000")
+            self.assertEqual([], [link for link in descriptors(command).values() if HELPER in link])
+            # Their init gives it up only once the command is on its way.
+            eventually(lambda: not any(HELPER in link for pid in self.agent.pids(root)
+                                       for link in descriptors(pid).values()),
+                       "no process of the container holds the helper's image")
 
 
 # Waits for each next pid of its namespace and looks into the process from the first moment on. What

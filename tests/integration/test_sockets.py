@@ -18,7 +18,7 @@ from pathlib import Path
 
 import leftovers
 from attach import attach_output, session, tty, write_input
-from harness import AgentTestCase, argv, shell, unique
+from harness import AgentTestCase, argv, descriptors, shell, unique
 from sessions import ATTACHABLE
 
 LISTENING = 0x10000  # of the flags in /proc/net/unix
@@ -44,11 +44,7 @@ def unix_sockets() -> dict[int, UnixSocket]:
 
 def socket_inodes(pid: int) -> set[int]:
     inodes = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            target = os.readlink(f"/proc/{pid}/fd/{fd}")
-        except FileNotFoundError:
-            continue
+    for target in descriptors(pid).values():
         if target.startswith("socket:["):
             inodes.add(int(target[len("socket:["):-1]))
     return inodes
