@@ -143,7 +143,8 @@ class Trees(KillTestCase):
                                      "sleep 0.1")
         executor.wait()
         self.assertEqual(agent.states()[-1], "TASK_FINISHED")
-        self.assertFalse([pid for pid in parents() if in_sandbox(pid, agent)])
+        eventually(lambda: not any(in_sandbox(pid, agent) for pid in parents()),
+                   "what the task has left behind is dead")
 
     def test_orphans_are_reaped(self) -> None:
         agent, executor = self.start("for i in 1 2 3 4 5; do (true &); done; sleep 0.1; "
