@@ -63,7 +63,6 @@ class ZooKeeperDetector final : public MasterDetector {
         co_await base::any_of(wait_for_end(session), look(session));
       }
       set_leader(std::nullopt);
-      co_await base::sleep_for(kRetryInterval);
     }
   }
 
@@ -72,7 +71,10 @@ class ZooKeeperDetector final : public MasterDetector {
   Task<void> wait_for_end(ZooKeeperSession& session) {
     auto end = co_await base::any_of(session.ended(), wait_for_silence(session));
     if (end.index() == 0) {
-      LOG(WARNING) << "ZooKeeper at " << url_.servers << ": " << std::get<0>(end).message;
+      const Error& error = std::get<0>(end);
+      LOG(WARNING) << "ZooKeeper at " << url_.servers << ": " << error.message << why();
+      // One that could not be begun fails again at once.
+      if (error.kind != ErrorKind::kClosed) co_await base::sleep_for(kRetryInterval);
     } else {
       LOG(WARNING) << "There was no connection to ZooKeeper at " << url_.servers << " for "
                    << seconds_text(session.timeout()) << why();

@@ -19,7 +19,6 @@
 
 namespace agent {
 
-using base::concat;
 using base::Error;
 using base::ErrorKind;
 using base::fail;
