@@ -72,9 +72,11 @@ class ZooKeeperDetector final : public MasterDetector {
     auto end = co_await base::any_of(session.ended(), wait_for_silence(session));
     if (end.index() == 0) {
       const Error& error = std::get<0>(end);
-      LOG(WARNING) << "ZooKeeper at " << url_.servers << ": " << error.message << why();
-      // One that could not be begun fails again at once.
-      if (error.kind != ErrorKind::kClosed) co_await base::sleep_for(kRetryInterval);
+      const bool expired = error.kind == ErrorKind::kClosed;
+      LOG(WARNING) << "ZooKeeper at " << url_.servers << ": " << error.message
+                   << (expired ? "" : why());
+      // One that could not be begun would fail again at once.
+      if (!expired) co_await base::sleep_for(kRetryInterval);
     } else {
       LOG(WARNING) << "There was no connection to ZooKeeper at " << url_.servers << " for "
                    << seconds_text(session.timeout()) << why();
