@@ -23,7 +23,7 @@ from harness import eventually, find_peer
 from rawhttp import TIMEOUT, TIMEOUT_FACTOR
 from scripted_master import ScriptedMaster
 
-# Where the package zookeeper has its classes, with those of all that it needs.
+# Where Debian's libzookeeper-java has its classes, beside those of all that it needs.
 JARS = "/usr/share/java"
 
 # The server looks for sessions that have expired this often; it keeps none longer than asked for,
@@ -49,10 +49,11 @@ def class_path() -> str:
     if path:
         return path
     if not Path(JARS, "zookeeper.jar").exists():
-        raise unittest.SkipTest(f"there is no {JARS}/zookeeper.jar: install the package zookeeper")
-    # Of the several loggers that may be there only one.
-    jars = [jar for jar in glob.glob(f"{JARS}/*.jar")
-            if not any(name in jar for name in ("slf4j", "log4j", "logback"))]
+        raise unittest.SkipTest(f"there is no {JARS}/zookeeper.jar: "
+                                "install the package libzookeeper-java")
+    # Of the several loggers that may be there only one: slf4j's own refuse each other.
+    jars = [jar for jar in sorted(glob.glob(f"{JARS}/*.jar"))
+            if "slf4j" not in jar and "logback" not in jar]
     return ":".join([*jars, f"{JARS}/slf4j-api.jar", f"{JARS}/slf4j-simple.jar"])
 
 
@@ -62,7 +63,7 @@ def needs_zookeeper(agent: Path) -> tuple[str, str]:
         raise unittest.SkipTest("this build has no ZooKeeper client: "
                                 "install the package libzookeeper-mt-dev and build again")
     classes = class_path()
-    return find_peer("java", "default-jre-headless"), classes
+    return find_peer("java", "openjdk-17-jre-headless"), classes
 
 
 def has_client(agent: Path) -> bool:
