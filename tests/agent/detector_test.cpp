@@ -14,7 +14,6 @@
 namespace {
 
 using agent::make_master_detector;
-using agent::MasterDetector;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 

@@ -7,7 +7,6 @@
 
 namespace {
 
-using agent::Candidate;
 using agent::find_leader;
 using agent::read_candidate;
 using testing::HasSubstr;
