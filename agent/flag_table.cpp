@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "agent/master/master_address.h"
+#include "agent/master/zookeeper/url.h"
 #include "agent/role.h"
 #include "base/duration.h"
 #include "base/strings.h"
@@ -219,15 +220,10 @@ template <>
 struct TextOf<MasterFlag> {
   static constexpr FlagKind kKind = FlagKind::kPath;
   static Result<MasterFlag> read(std::string_view text) {
-    constexpr std::string_view kFile = "file://";
-    if (!text.starts_with(kFile)) {
-      TRY_VOID(parse_master_address(text));
-    } else if (!text.substr(kFile.size()).starts_with('/')) {
-      return fail(ErrorKind::kInvalid, "expected an absolute path after file://");
-    }
+    TRY_VOID(check_master(text));
     return MasterFlag{std::string(text)};
   }
-  static std::string print(const MasterFlag& master) { return master.text; }
+  static std::string print(const MasterFlag& master) { return hide_password(master.text); }
 };
 
 template <typename T>
@@ -527,8 +523,8 @@ constexpr std::array kTable = {
                                          "The least severity to log: INFO, WARNING or ERROR."),
     row<&Flags::master>(
         "master", kNone,
-        "The master to join: host:port, master@host:port, or file:///path of a file "
-        "with one of these. Without it the agent is standalone."),
+        "The master to join: host:port, master@host:port, zk://user:password@host:port,.../path, "
+        "or file:///path of a file with one of these. Without it the agent is standalone."),
     row<&Flags::max_connections, at_least_one>("max_connections", "8192",
                                                "How many connections there may be; the next takes "
                                                "the place of one that is idle, or waits. "
@@ -583,6 +579,9 @@ constexpr std::array kTable = {
     row<&Flags::work_dir, not_empty>(  //
         "work_dir", kNone, "The directory for sandboxes and for state that outlives the agent.",
         {.required = true}),
+    row<&Flags::zk_session_timeout, above_zero>(
+        "zk_session_timeout", "10secs",
+        "How long ZooKeeper is to keep the agent's session without a connection."),
 };
 
 static_assert(std::ranges::is_sorted(kTable, {}, &FlagSpec::name));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/master/zookeeper/url.h"
 #include "base/files.h"
 #include "base/strings.h"
 
@@ -36,6 +37,7 @@ const FlagSpec* find_flag(std::span<const FlagSpec> table, std::string_view name
 base::Result<Mention> mention(const FlagSpec& flag, bool negated,
                               std::optional<std::string_view> value, std::string given) {
   if (flag.secret) given.resize(std::min(given.find('='), given.size()));
+  given = hide_password(given);
   if (flag.kind == FlagKind::kBool && value && value->empty()) value = std::nullopt;
   if (negated && flag.kind != FlagKind::kBool) {
     return fail(ErrorKind::kInvalid,

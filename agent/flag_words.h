@@ -28,7 +28,7 @@ namespace agent {
 struct FlagText {
   std::string text;  // the value, a file's content if it named one
   // What the user wrote, as "--port=5051" or "MESOS_PORT=5051", for messages; of a secret flag,
-  // only what stands before "=".
+  // only what stands before "=", and without the password of a zk:// URL.
   std::string given;
 };
 

@@ -36,7 +36,8 @@ struct SecretFile {
   std::string path;
 };
 
-// --master, as it was given. What it says is looked at when the agent starts.
+// --master, as it was given, with the password if there is one: only what flag_values() makes of it
+// may be shown. What it says is looked at when the agent starts.
 struct MasterFlag {
   std::string text;
 };
@@ -118,6 +119,7 @@ struct Flags {
   uint64_t termination_retention_count = 0;
   bool version = false;
   std::string work_dir;
+  std::chrono::nanoseconds zk_session_timeout{};
 };
 
 // The configuration that this command line (argv[0] is the program) and this environment (as the

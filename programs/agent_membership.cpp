@@ -52,7 +52,8 @@ Result<agent::MasterLink::Options> make_options(const agent::Agent& agent) {
 
 Result<std::unique_ptr<Membership>> Membership::make(agent::Agent& agent, base::EventLoop& loop) {
   TRY(auto options, make_options(agent));
-  TRY(auto detector, agent::make_master_detector(agent.flags.master->text));
+  TRY(auto detector,
+      agent::make_master_detector(agent.flags.master->text, agent.flags.zk_session_timeout));
   LOG_IF(WARNING, !agent.flags.advertise_ip && agent.ip.starts_with("127."))
       << "Masters are told to reach this agent at " << agent.ip
       << ", which those on other hosts cannot: set --ip or --advertise_ip";

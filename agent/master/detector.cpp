@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "agent/master/master_address.h"
+#include "agent/master/zookeeper/detector.h"
+#include "agent/master/zookeeper/url.h"
 #include "base/files.h"
 #include "base/strings.h"
 
@@ -71,13 +73,23 @@ Result<std::string> text_of_flag(const std::string& master) {
   return std::string(base::trim(content));
 }
 
-Result<MasterInfo> find_master(const std::string& flag) {
-  TRY(const std::string text, text_of_flag(flag));
+Result<MasterInfo> find_master(const std::string& text) {
   TRY(const MasterAddress address, parse_master_address(text));
   TRY(const uint32_t ip, resolve(address.host));
   const bool numeric = libprocess::parse_ip(address.host).has_value();
   return make_master_info({address.process, ip, address.port},
                           numeric ? name_of(ip) : address.host);
+}
+
+Result<std::unique_ptr<MasterDetector>> make_detector(const std::string& flag,
+                                                      std::chrono::nanoseconds session_timeout) {
+  TRY(const std::string text, text_of_flag(flag));
+  if (is_zookeeper_url(text)) {
+    TRY(auto url, parse_zookeeper_url(text));
+    return make_zookeeper_detector(std::move(url), session_timeout);
+  }
+  TRY(auto master, find_master(text));
+  return make_standalone_detector(std::move(master));
 }
 
 }  // namespace
@@ -111,10 +123,12 @@ std::unique_ptr<MasterDetector> make_standalone_detector(MasterInfo master) {
   return std::make_unique<StandaloneDetector>(std::move(master));
 }
 
-Result<std::unique_ptr<MasterDetector>> make_master_detector(const std::string& master) {
-  auto found = find_master(master);
-  if (!found) return fail(std::move(found).error().with_context(concat("--master=", master)));
-  return make_standalone_detector(*std::move(found));
+Result<std::unique_ptr<MasterDetector>> make_master_detector(
+    const std::string& master, std::chrono::nanoseconds zookeeper_session_timeout) {
+  auto made = make_detector(master, zookeeper_session_timeout);
+  if (made) return made;
+  const std::string flag = concat("--master=", hide_password(master));
+  return fail(std::move(made).error().with_context(flag));
 }
 
 }  // namespace agent

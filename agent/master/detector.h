@@ -1,6 +1,7 @@
 // Who leads: the master that the agent is to register with.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,8 +26,9 @@ class MasterDetector {
 };
 
 // The detector that --master asks for, with the file read if it names one. Asks the resolver, so it
-// blocks. The errors name the flag.
-base::Result<std::unique_ptr<MasterDetector>> make_master_detector(const std::string& master);
+// blocks. `zookeeper_session_timeout` is for zk://. The errors name the flag, without a password.
+base::Result<std::unique_ptr<MasterDetector>> make_master_detector(
+    const std::string& master, std::chrono::nanoseconds zookeeper_session_timeout);
 
 // One that always gives this master.
 std::unique_ptr<MasterDetector> make_standalone_detector(mesos::v1::MasterInfo master);

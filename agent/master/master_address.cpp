@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/master/zookeeper/url.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -10,12 +11,8 @@ using base::ErrorKind;
 using base::fail;
 
 base::Result<MasterAddress> parse_master_address(std::string_view text) {
-  if (text.starts_with("zk://")) {
-    return fail(ErrorKind::kInvalid,
-                "this build has no ZooKeeper client: name the master as host:port");
-  }
   const auto malformed =
-      fail(ErrorKind::kInvalid, "expected host:port, master@host:port or file:///path");
+      fail(ErrorKind::kInvalid, "expected host:port, master@host:port, zk://... or file:///path");
   MasterAddress address;
   if (const size_t at = text.find('@'); at != std::string_view::npos) {
     address.process = text.substr(0, at);
@@ -34,6 +31,18 @@ base::Result<MasterAddress> parse_master_address(std::string_view text) {
   }
   address.port = *port;
   return address;
+}
+
+base::Status check_master(std::string_view text) {
+  constexpr std::string_view kFile = "file://";
+  if (is_zookeeper_url(text)) {
+    TRY_VOID(parse_zookeeper_url(text));
+  } else if (!text.starts_with(kFile)) {
+    TRY_VOID(parse_master_address(text));
+  } else if (!text.substr(kFile.size()).starts_with('/')) {
+    return fail(ErrorKind::kInvalid, "expected an absolute path after file://");
+  }
+  return {};
 }
 
 }  // namespace agent

@@ -15,8 +15,12 @@ struct MasterAddress {
   uint16_t port = 0;
 };
 
-// Takes "host:port" and "master@host:port". kInvalid for the rest, and for
-// zk://, which this build cannot ask.
+// Takes "host:port" and "master@host:port"; kInvalid for the rest. zk:// is for
+// agent/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_master_address(std::string_view text);
+
+// Whether --master can be meant by that: one of these, zk://, or file:// with an absolute path,
+// which is not read. kInvalid says what was expected.
+base::Status check_master(std::string_view text);
 
 }  // namespace agent

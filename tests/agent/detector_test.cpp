@@ -14,7 +14,6 @@
 namespace {
 
 using agent::make_master_detector;
-using agent::MasterDetector;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
@@ -22,13 +21,13 @@ class DetectorTest : public tests::LoopTest {
  protected:
   // Whom --master names; fails the test if that is refused.
   mesos::v1::MasterInfo detect(const std::string& flag) {
-    auto detector = make_master_detector(flag);
+    auto detector = make_master_detector(flag, 10s);
     EXPECT_TRUE(detector.has_value()) << detector.error().message;
     if (!detector) return {};
     return run((*detector)->detect(std::nullopt)).value().value();
   }
   static std::string refusal(const std::string& flag) {
-    const auto detector = make_master_detector(flag);
+    const auto detector = make_master_detector(flag, 10s);
     return detector ? "accepted" : detector.error().message;
   }
 
@@ -56,25 +55,38 @@ TEST_F(DetectorTest, finds_the_master_that_a_file_names) {
   const std::string path = scratch_ / "master";
   ASSERT_TRUE(base::write_file(path, " 127.0.0.1:5050\n"));
   EXPECT_EQ("master@127.0.0.1:5050", detect("file://" + path).pid());
-  ASSERT_TRUE(base::write_file(path, "zk://host:2181/mesos\n"));
-  EXPECT_EQ("--master=file://" + path +
-                ": this build has no ZooKeeper client: name the master as host:port",
-            refusal("file://" + path));
+  ASSERT_TRUE(base::write_file(path, "zk://user:secret@host:2181/\n"));
+  EXPECT_THAT(refusal("file://" + path),
+              HasSubstr("--master=file://" + path + ": expected zk://host:port,host:port/path"));
   EXPECT_THAT(refusal("file://" + path + "x"), HasSubstr("No such file"));
 }
 
 TEST_F(DetectorTest, refuses_what_names_no_master) {
   for (const char* flag : {"", "host", "host:", ":5050", "host:0", "host:65536", "host:x", "a b:1",
                            "@host:5050", "host:5050/mesos", "http://host:5050"}) {
-    EXPECT_THAT(refusal(flag), HasSubstr("expected host:port, master@host:port or file:///path"))
+    EXPECT_THAT(refusal(flag),
+                HasSubstr("expected host:port, master@host:port, zk://... or file:///path"))
         << flag;
   }
-  EXPECT_THAT(refusal("zk://a:2181,b:2181/mesos"), HasSubstr("this build has no ZooKeeper client"));
+  EXPECT_THAT(refusal("zk://agent:secret@a:2181,b:2181/"),
+              HasSubstr("--master=zk://agent:***@a:2181,b:2181/: expected zk://host:port"));
   EXPECT_THAT(refusal("no-such-host.invalid:5050"), HasSubstr("has no IPv4 address"));
 }
 
+// What happens when there is one is for tests/integration/test_zookeeper.py.
+TEST_F(DetectorTest, waits_for_zookeeper_if_it_has_a_client) {
+  auto detector = make_master_detector("zk://agent:secret@127.0.0.1:1/mesos", 10s);
+  if (detector) {
+    EXPECT_FALSE(run(base::with_timeout((*detector)->detect(std::nullopt), 30ms)).has_value());
+  } else {
+    EXPECT_THAT(detector.error().message,
+                testing::StartsWith("--master=zk://agent:***@127.0.0.1:1/mesos: this build has no "
+                                    "ZooKeeper client: "));
+  }
+}
+
 TEST_F(DetectorTest, tells_of_the_same_master_once) {
-  auto detector = make_master_detector("127.0.0.1:5050").value();
+  auto detector = make_master_detector("127.0.0.1:5050", 10s).value();
   const auto first = run(detector->detect(std::nullopt)).value();
   EXPECT_FALSE(run(base::with_timeout(detector->detect(first), 30ms)).has_value());
   // But again to who asks anew, or knows another.

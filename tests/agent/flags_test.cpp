@@ -183,11 +183,13 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
       {"--executor_environment_variables={\"a\":[\"b\"]}", "expected a JSON object of strings"},
       {"--executor_environment_variables={} {}", "expected a JSON object of strings: "},
       {"--executor_environment_variables=", "=: expected a JSON object of strings: "},
-      {"--master=", "--master=: expected host:port, master@host:port or file:///path"},
-      {"--master=10.0.0.1", "--master=10.0.0.1: expected host:port, master@host:port or file:///p"},
-      {"--master=10.0.0.1:0", "--master=10.0.0.1:0: expected host:port, master@host:port or file:"},
+      {"--master=", "--master=: expected host:port, master@host:port, zk://... or file:///path"},
+      {"--master=10.0.0.1", "--master=10.0.0.1: expected host:port, master@host:port, zk://... "},
+      {"--master=10.0.0.1:0", "--master=10.0.0.1:0: expected host:port, master@host:port, zk://"},
       {"--master=file://here", "--master=file://here: expected an absolute path after file://"},
-      {"--master=zk://a:2181/mesos", "--master=zk://a:2181/mesos: this build has no ZooKeeper cli"},
+      {"--master=zk://a:2181", "--master=zk://a:2181: expected zk://host:port,host:port/path or "},
+      {"--master=zk://u:secret@a:1/", "--master=zk://u:***@a:1/: expected zk://host:port,host:por"},
+      {"--zk_session_timeout=0ns", "=0ns: expected a duration above zero"},
       {"--advertise_ip=host",
        "--advertise_ip=host: expected a numeric IPv4 address, such as 10.0."},
       {"--advertise_ip=::1", "--advertise_ip=::1: expected a numeric IPv4 address, such as 10.0.0"},
@@ -202,8 +204,10 @@ TEST(Flags, name_flag_value_and_expectation_when_they_refuse) {
   EXPECT_THAT(refusal(load({}, {"MESOS_PORT=abc"})),
               HasSubstr("MESOS_PORT=abc: expected an integer from 0 to 65535"));
   EXPECT_THAT(
-      refusal(load({}, {"MESOS_MASTER=zk://a/b"})),
-      HasSubstr("MESOS_MASTER=zk://a/b: this build has no ZooKeeper client: name the master "));
+      refusal(load({}, {"MESOS_MASTER=zk://u:secret@a/b"})),
+      HasSubstr("MESOS_MASTER=zk://u:***@a/b: expected zk://host:port,host:port/path or zk://"));
+  EXPECT_THAT(refusal(load({"--master=zk://u:secret@a:1/b", "--master=zk://v:secret@a:1/b"})),
+              HasSubstr("twice: as --master=zk://u:***@a:1/b and as --master=zk://v:***@a:1/b"));
 }
 
 TEST(Flags, follow_the_rules_of_the_command_line) {
@@ -394,7 +398,7 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
           Pair("runtime_dir", "/scratch/run"), Pair("sandbox_directory", "/mnt/mesos/sandbox"),
           Pair("strict", "true"), Pair("switch_user", "true"),
           Pair("termination_retention", "1hrs"), Pair("termination_retention_count", "1000"),
-          Pair("version", "false"), Pair("work_dir", "/w")));
+          Pair("version", "false"), Pair("work_dir", "/w"), Pair("zk_session_timeout", "10secs")));
   EXPECT_EQ(value_of(loaded({R"(--executor_environment_variables={ "b":"/","a":"\"" })"}),
                      "executor_environment_variables"),
             R"({"a":"\"","b":"/"})");
@@ -418,6 +422,12 @@ TEST(Flags, firewall_rules) {
                 HasSubstr("expected rules of the form"))
         << bad;
   }
+}
+
+TEST(Flags, show_no_password) {
+  const Flags flags = loaded({"--master=zk://agent:secret@h:1,i:2/mesos"});
+  EXPECT_EQ(flags.master->text, "zk://agent:secret@h:1,i:2/mesos");
+  EXPECT_EQ(value_of(flags, "master"), "zk://agent:***@h:1,i:2/mesos");
 }
 
 TEST(Flags, of_authentication) {

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import v0
-from harness import Agent, eventually
+from harness import Agent, bin_dir, eventually
 from libprocess import Link, post
 from rawhttp import TIMEOUT
 from recorded_master import Expected, compare, drive
 from scripted_master import ScriptedMaster
+from zookeeper import has_client
 
 # As the recorded agent had them.
 RECORDED_FLAGS = {
@@ -339,8 +340,12 @@ class Start(unittest.TestCase):
     """What is refused when the agent starts, with a sentence."""
 
     def test_refusals(self) -> None:
+        without_client = () if has_client(bin_dir() / "mesos-agent") else (
+            ({"master": "zk://127.0.0.1:2181/mesos"}, "this build has no ZooKeeper client"),)
         for flags, sentence in (
-                ({"master": "zk://127.0.0.1:2181/mesos"}, "this build has no ZooKeeper client"),
+                *without_client,
+                ({"master": "zk://user:secret@127.0.0.1:2181/"},
+                 r"--master=zk://user:\*\*\*@127.0.0.1:2181/: expected zk://"),
                 ({"master": "127.0.0.1"}, "expected host:port"),
                 ({"master": "file:///no/such/file"}, "--master=file:///no/such/file: .*No such"),
                 ({"master": "no-such-host.invalid:5050"}, "has no IPv4 address"),
