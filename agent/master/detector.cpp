@@ -27,7 +27,8 @@ namespace {
 
 class StandaloneDetector final : public MasterDetector {
  public:
-  explicit StandaloneDetector(MasterInfo master) : master_(std::move(master)) {}
+  StandaloneDetector(MasterInfo master, std::string host_name)
+      : master_(std::move(master)), host_name_(std::move(host_name)) {}
 
   Task<Result<Leader>> detect(Leader previous) override {
     if (previous && MessageDifferencer::Equals(*previous, master_)) {
@@ -36,8 +37,11 @@ class StandaloneDetector final : public MasterDetector {
     co_return Leader(master_);
   }
 
+  std::string host_name() const override { return host_name_; }
+
  private:
   const MasterInfo master_;
+  const std::string host_name_;
 };
 
 Result<uint32_t> resolve(const std::string& host) {
@@ -71,13 +75,14 @@ Result<std::string> text_of_flag(const std::string& master) {
   return std::string(base::trim(content));
 }
 
-Result<MasterInfo> find_master(const std::string& flag) {
+Result<std::unique_ptr<MasterDetector>> find_master(const std::string& flag) {
   TRY(const std::string text, text_of_flag(flag));
   TRY(const MasterAddress address, parse_master_address(text));
   TRY(const uint32_t ip, resolve(address.host));
   const bool numeric = libprocess::parse_ip(address.host).has_value();
-  return make_master_info({address.process, ip, address.port},
-                          numeric ? name_of(ip) : address.host);
+  return make_standalone_detector(
+      make_master_info({address.process, ip, address.port}, numeric ? name_of(ip) : address.host),
+      numeric ? "" : address.host);
 }
 
 }  // namespace
@@ -107,14 +112,14 @@ Result<Upid> pid_of(const MasterInfo& master) {
   return pid;
 }
 
-std::unique_ptr<MasterDetector> make_standalone_detector(MasterInfo master) {
-  return std::make_unique<StandaloneDetector>(std::move(master));
+std::unique_ptr<MasterDetector> make_standalone_detector(MasterInfo master, std::string host_name) {
+  return std::make_unique<StandaloneDetector>(std::move(master), std::move(host_name));
 }
 
 Result<std::unique_ptr<MasterDetector>> make_master_detector(const std::string& master) {
   auto found = find_master(master);
   if (!found) return fail(std::move(found).error().with_context(concat("--master=", master)));
-  return make_standalone_detector(*std::move(found));
+  return found;
 }
 
 }  // namespace agent
