@@ -41,8 +41,10 @@ struct Agent {
   // The address under which it is reached, with info.port().
   std::string ip = "127.0.0.1";
 
-  // Where the executors' socket is, if it is served.
+  // Where the executors' socket is, if it is served; and one for executors of this project only,
+  // which speak no TLS.
   std::string domain_socket;
+  std::string own_executors_socket;
 
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();

@@ -77,6 +77,10 @@ std::string domain_socket_path(const Flags& flags) {
   return flags.domain_socket_location.value_or(base::join_path(flags.runtime_dir, "agent.sock"));
 }
 
+std::string own_executors_socket_path(const Flags& flags) {
+  return base::join_path(flags.runtime_dir, "executors.sock");
+}
+
 base::Result<DomainSocket> DomainSocket::open(const std::string& path, int backlog) {
   if (path.starts_with(kSystemd)) {
     return take_from_systemd(std::string_view(path).substr(kSystemd.size()));

@@ -17,6 +17,9 @@ namespace agent {
 // Where the flags want it.
 std::string domain_socket_path(const Flags& flags);
 
+// Where the socket of the agent's own executors is, if it is needed: they speak no TLS.
+std::string own_executors_socket_path(const Flags& flags);
+
 class DomainSocket {
  public:
   // With "systemd:NAME", takes the listening socket that systemd hands over by that name

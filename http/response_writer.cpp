@@ -169,6 +169,16 @@ base::Task<base::Status> ResponseWriter::relay(ClientResponse& source) {
   co_return co_await finish();
 }
 
+std::optional<uid_t> ResponseWriter::local_user() const {
+  // Over TCP the kernel knows nobody, and says so by this number.
+  constexpr auto kNobody = static_cast<uid_t>(-1);
+  ucred client{};
+  socklen_t size = sizeof(client);
+  const int failed = getsockopt(connection_.stream_.fd(), SOL_SOCKET, SO_PEERCRED, &client, &size);
+  if (failed != 0 || client.uid == kNobody) return std::nullopt;
+  return client.uid;
+}
+
 void ResponseWriter::keep_connection() {
   if (!connection_.kept_) connection_.kept_ = connection_.waiting_.keep_one();
 }

@@ -1,6 +1,7 @@
 // How a handler answers.
 #pragma once
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <optional>
@@ -83,6 +84,9 @@ class ResponseWriter {
 
   // Set when the client has closed its sending side, and may have gone.
   base::Event& half_closed() { return half_closed_; }
+
+  // As whom the client runs that has made this connection, if it is one of a unix socket.
+  std::optional<uid_t> local_user() const;
 
   // Whether something was sent: it is too late for another status.
   bool started() const { return state_ != State::kUnanswered; }

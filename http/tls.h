@@ -1,4 +1,4 @@
-// TLS of a server's connections, over OpenSSL's non-blocking calls.
+// TLS of a program's connections: those that come to it, and those that it makes.
 #pragma once
 
 #include <functional>
@@ -11,23 +11,26 @@
 #include "base/task.h"
 #include "http/tls_context.h"
 #include "http/tls_options.h"
+#include "http/tls_peer.h"
 
 namespace http {
 
-// Must outlive the connections that it greets, while they are greeted.
-class TlsServer {
+// Must outlive the handshakes; connections that have had theirs need it no more.
+class Tls {
  public:
-  TlsServer(const TlsServer&) = delete;
-  TlsServer& operator=(const TlsServer&) = delete;
+  Tls(const Tls&) = delete;
+  Tls& operator=(const Tls&) = delete;
 
-  // Told of each handshake that fails, in a sentence that names the client's address.
+  // Told of each client's handshake that fails, in a sentence that names the client's address.
   using Report = std::function<void(const std::string&)>;
 
   // Reads the files that the options name.
-  static base::Result<std::unique_ptr<TlsServer>> make(TlsOptions options, Report report);
+  static base::Result<std::unique_ptr<Tls>> make(TlsOptions options, Report report);
 
-  // Reads them again, for connections that come from now on; those that are open keep what they
-  // have. On failure everything stays as it was.
+  const TlsOptions& options() const { return options_; }
+
+  // Reads them again, for connections that begin from now on, in either direction; those that are
+  // open keep what they have. On failure everything stays as it was.
   base::Status reload();
 
   // A Greeting (http/server.h): the handshake, after which everything on the stream is encrypted.
@@ -36,14 +39,24 @@ class TlsServer {
   // other failures. Has no limit of time.
   base::Task<base::Status> greet(base::Stream& stream);
 
+  // The same for a stream that is connected to a server: shows our certificate if it asks for one,
+  // and verifies its own as the options say. kInvalid: it does not speak TLS; kForbidden: it is
+  // not whom it should be; kClosed: all else. The text says why and does not name the peer. After
+  // an error the stream is of no use. Has no limit of time.
+  base::Task<base::Status> connect(base::Stream& stream, TlsPeer peer);
+
  private:
-  TlsServer(TlsOptions options, SslContext context, Report report)
-      : options_(std::move(options)), context_(std::move(context)), report_(std::move(report)) {}
+  Tls(TlsOptions options, SslContext server, SslContext client, Report report)
+      : options_(std::move(options)),
+        server_context_(std::move(server)),
+        client_context_(std::move(client)),
+        report_(std::move(report)) {}
 
-  base::Task<base::Status> shake_hands(base::Stream& stream);
+  base::Task<base::Status> shake_hands(base::Stream& stream, SSL* ssl);
 
-  TlsOptions options_;
-  SslContext context_;
+  const TlsOptions options_;
+  SslContext server_context_;
+  SslContext client_context_;
   Report report_;
   // One step of a handshake takes up to a few milliseconds of computing: of all that could go on,
   // one does in each turn of the loop.

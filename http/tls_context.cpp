@@ -54,8 +54,6 @@ Status load_identity(SSL_CTX* context, const TlsOptions& options) {
   return {};
 }
 
-// Clients are told the names of the authorities of CA_FILE, so that those who have several
-// certificates can choose.
 Status load_authorities(SSL_CTX* context, const TlsOptions& options) {
   if (!options.ca_file && !options.ca_dir) {
     if (SSL_CTX_set_default_verify_paths(context) != 1) {
@@ -63,17 +61,22 @@ Status load_authorities(SSL_CTX* context, const TlsOptions& options) {
     }
     return {};
   }
-  if (options.ca_file) {
-    STACK_OF(X509_NAME)* names = nullptr;
-    if (SSL_CTX_load_verify_file(context, options.ca_file->c_str()) != 1 ||
-        (names = SSL_load_client_CA_file(options.ca_file->c_str())) == nullptr) {
-      return failed(concat("LIBPROCESS_SSL_CA_FILE=", *options.ca_file));
-    }
-    SSL_CTX_set_client_CA_list(context, names);
+  if (options.ca_file && SSL_CTX_load_verify_file(context, options.ca_file->c_str()) != 1) {
+    return failed(concat("LIBPROCESS_SSL_CA_FILE=", *options.ca_file));
   }
   if (options.ca_dir && SSL_CTX_load_verify_dir(context, options.ca_dir->c_str()) != 1) {
     return failed(concat("LIBPROCESS_SSL_CA_DIR=", *options.ca_dir));
   }
+  return {};
+}
+
+// Clients are told the names of the authorities of CA_FILE, so that those who have several
+// certificates can choose.
+Status name_authorities(SSL_CTX* context, const TlsOptions& options) {
+  if (!options.ca_file) return {};
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(options.ca_file->c_str());
+  if (names == nullptr) return failed(concat("LIBPROCESS_SSL_CA_FILE=", *options.ca_file));
+  SSL_CTX_set_client_CA_list(context, names);
   return {};
 }
 
@@ -97,6 +100,19 @@ void set_behaviour(SSL_CTX* context) {
   SSL_CTX_set_default_read_buffer_len(context, kReadAhead);
 }
 
+base::Result<SslContext> make_context(const SSL_METHOD* method, const TlsOptions& options) {
+  ERR_clear_error();
+  SslContext context(SSL_CTX_new(method));
+  if (!context) return fail(ssl_error_text("SSL_CTX_new"));
+  set_behaviour(context.get());
+  SSL_CTX_set_default_passwd_cb(context.get(), no_password);
+  TRY_VOID(set_versions(context.get(), options));
+  TRY_VOID(set_algorithms(context.get(), options));
+  TRY_VOID(load_identity(context.get(), options));
+  SSL_CTX_set_verify_depth(context.get(), options.verification_depth);
+  return context;
+}
+
 }  // namespace
 
 std::string ssl_error_text(std::string_view what) {
@@ -109,18 +125,20 @@ std::string ssl_error_text(std::string_view what) {
 }
 
 base::Result<SslContext> make_server_context(const TlsOptions& options) {
-  ERR_clear_error();
-  SslContext context(SSL_CTX_new(TLS_server_method()));
-  if (!context) return fail(ssl_error_text("SSL_CTX_new"));
-  set_behaviour(context.get());
-  SSL_CTX_set_default_passwd_cb(context.get(), no_password);
-  TRY_VOID(set_versions(context.get(), options));
-  TRY_VOID(set_algorithms(context.get(), options));
-  TRY_VOID(load_identity(context.get(), options));
-  SSL_CTX_set_verify_depth(context.get(), options.verification_depth);
+  TRY(SslContext context, make_context(TLS_server_method(), options));
   if (options.require_client_cert) {
     TRY_VOID(load_authorities(context.get(), options));
+    TRY_VOID(name_authorities(context.get(), options));
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  }
+  return context;
+}
+
+base::Result<SslContext> make_client_context(const TlsOptions& options) {
+  TRY(SslContext context, make_context(TLS_client_method(), options));
+  if (options.verify_server_cert) {
+    TRY_VOID(load_authorities(context.get(), options));
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   }
   return context;
 }

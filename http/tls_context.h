@@ -1,4 +1,4 @@
-// What the TLS connections of a server share: certificate, key, whom to trust, which versions.
+// What TLS connections of one direction share: certificate, key, whom to trust, which versions.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -17,8 +17,10 @@ struct SslContextDeleter {
 };
 using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
 
-// For a server. Reads the files that the options name. The error says which is bad and why.
+// For the connections that come, and for those that are made. Read the files that the options name.
+// The error says which is bad and why.
 base::Result<SslContext> make_server_context(const TlsOptions& options);
+base::Result<SslContext> make_client_context(const TlsOptions& options);
 
 // Takes what OpenSSL says about the last call that failed out of its queue: `what`, and why. To be
 // called on the thread that made the call, which must have cleared the queue before.

@@ -210,6 +210,16 @@ void warn(TlsOptions* options) {
     options->warnings.push_back(
         concat(kPrefix, "SUPPORT_DOWNGRADE: connections without TLS are served too"));
   }
+  if (!options->verify_server_cert) return;
+  if (options->support_downgrade) {
+    options->warnings.push_back(concat("With ", kPrefix, "SUPPORT_DOWNGRADE a server whose ",
+                                       "certificate is not accepted is spoken to without TLS"));
+  }
+  if (options->hostname_validation_scheme == "openssl" && !options->verify_ipadd) {
+    options->warnings.push_back(
+        concat("With ", kPrefix, "HOSTNAME_VALIDATION_SCHEME=openssl and without ", kPrefix,
+               "VERIFY_IPADD only a master that --master has the name of can be connected to"));
+  }
 }
 
 }  // namespace

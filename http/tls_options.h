@@ -2,12 +2,12 @@
 //
 //   LIBPROCESS_SSL_ENABLED, _SUPPORT_DOWNGRADE                true, 1, false or 0; both off
 //   LIBPROCESS_SSL_KEY_FILE, _CERT_FILE                       PEM; a certificate's chain behind it
-//   LIBPROCESS_SSL_CA_FILE, _CA_DIR                           by default what OpenSSL was built
-//   with LIBPROCESS_SSL_REQUIRE_CLIENT_CERT, _VERIFY_SERVER_CERT   off; the first implies the
-//   second LIBPROCESS_SSL_VERIFICATION_DEPTH                         4 LIBPROCESS_SSL_CIPHERS,
-//   _ECDH_CURVES                      lists, as OpenSSL takes them LIBPROCESS_SSL_ENABLE_TLS_V1_2,
-//   _ENABLE_TLS_V1_3          on LIBPROCESS_SSL_VERIFY_IPADD, _HOSTNAME_VALIDATION_SCHEME  about
-//   the names of servers
+//   LIBPROCESS_SSL_CA_FILE, _CA_DIR                           by default OpenSSL's own
+//   LIBPROCESS_SSL_REQUIRE_CLIENT_CERT, _VERIFY_SERVER_CERT   off; the first implies the second
+//   LIBPROCESS_SSL_VERIFICATION_DEPTH                         4
+//   LIBPROCESS_SSL_CIPHERS, _ECDH_CURVES                      lists, as OpenSSL takes them
+//   LIBPROCESS_SSL_ENABLE_TLS_V1_2, _ENABLE_TLS_V1_3          on
+//   LIBPROCESS_SSL_VERIFY_IPADD, _HOSTNAME_VALIDATION_SCHEME  about the names of servers
 //
 // docs/tls.md tells operators what they do. The older names that Mesos still takes are taken too:
 // with SSL_ in front alone, REQUIRE_CERT, VERIFY_CERT, and VERIFY_DEPTH and ECDH_CURVE, which are

@@ -16,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
+constexpr std::chrono::seconds kLastWords{1};
+
 base::Result<ssize_t> drop_piece(http::MessageReader& reader) {
   http::ScratchBuffer buffer;
   return reader.try_read_body(buffer.span());
@@ -41,14 +43,13 @@ std::vector<std::function<void()>> Sender::Connection::take_exits() {
 }
 
 Task<Status> Sender::Connection::run() {
-  auto connected = co_await base::with_timeout(base::connect_tcp(address_.ip_text(), address_.port),
-                                               limits_.connect_timeout);
-  if (!connected) co_return fail(ErrorKind::kTimeout, "connecting takes too long");
-  if (!*connected) co_return fail(std::move(*connected).error());
-  base::Stream stream(**std::move(connected));
+  CO_TRY(base::Stream stream, co_await dialer_.connect(address_, limits_.connect_timeout));
   last_progress_ = Clock::now();
   auto end = co_await base::any_of(write_all(stream), read_answers(stream), watch_progress());
-  co_return std::visit([](auto& status) { return std::move(status); }, end);
+  auto status = std::visit([](auto& ended) { return std::move(ended); }, end);
+  // Says over TLS that nothing follows. All has been written, so there is room for it.
+  if (status) stream.shutdown_write();
+  co_return status;
 }
 
 // Ends without an error when nobody is linked and nothing is left to do.
@@ -57,7 +58,12 @@ Task<Status> Sender::Connection::write_all(base::Stream& stream) {
     changed_.clear();
     if (!queue_.empty()) {
       ++unanswered_;  // the answer can be faster than what comes after the last byte
-      CO_TRY_VOID(co_await stream.write_all(queue_.front()));
+      if (auto written = co_await stream.write_all(queue_.front()); !written) {
+        // Before it has closed the connection the peer may have said why: with TLS 1.3, that it
+        // does not accept our certificate. Who reads finds that, or the end.
+        if (written.error().kind == ErrorKind::kClosed) co_await base::sleep_for(kLastWords);
+        co_return written;
+      }
       queue_bytes_ -= queue_.front().size();
       queue_.pop_front();
       progress();
@@ -84,6 +90,7 @@ Task<Status> Sender::Connection::read_answers(base::Stream& stream) {
       continue;
     }
     const bool interim = reader.take_head().status / 100 == 1;
+    was_answered_ = true;
     while (!reader.complete()) {
       const auto n = drop_piece(reader);
       if (!n) co_return fail(n.error());

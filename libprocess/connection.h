@@ -20,7 +20,8 @@ namespace libprocess {
 
 class Sender::Connection {
  public:
-  Connection(Address address, const Limits& limits) : address_(address), limits_(limits) {}
+  Connection(Address address, const Limits& limits, Dialer& dialer)
+      : address_(address), limits_(limits), dialer_(dialer) {}
 
   const Address& address() const { return address_; }
 
@@ -50,6 +51,9 @@ class Sender::Connection {
 
   size_t unsent() const { return queue_.size(); }
 
+  // Whether the peer has ever answered.
+  bool was_answered() const { return was_answered_; }
+
   // After run(): whom to tell. None are linked any more.
   std::vector<std::function<void()>> take_exits();
 
@@ -62,12 +66,14 @@ class Sender::Connection {
 
   const Address address_;
   const Limits& limits_;
+  Dialer& dialer_;
   std::map<Upid, std::function<void()>> links_;
 
   std::deque<std::string> queue_;  // whole requests; the first is being written
   size_t queue_bytes_ = 0;
   size_t unanswered_ = 0;
   bool counts_answers_ = true;
+  bool was_answered_ = false;
   base::Event changed_;        // something was queued, or a link is gone
   base::Event must_progress_;  // perhaps: something is to be done, and nobody is linked
   base::Event became_idle_;

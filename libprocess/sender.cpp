@@ -60,7 +60,7 @@ Task<void> Sender::flush(std::chrono::nanoseconds limit) {
 std::shared_ptr<Sender::Connection> Sender::connection_to(const Address& address) {
   auto& connection = connections_[address];
   if (connection == nullptr) {
-    connection = std::make_shared<Connection>(address, limits_);
+    connection = std::make_shared<Connection>(address, limits_, dialer_);
     scope_.spawn(run(connection));
   }
   return connection;
@@ -71,14 +71,18 @@ Task<void> Sender::run(std::shared_ptr<Connection> connection) {
   co_await base::next_turn();
   const auto end = co_await connection->run();
   forget(*connection);
-  if (!end) {
-    const auto unsent = connection->unsent();
-    LOG(WARNING) << "The connection to " << connection->address().to_string()
-                 << " has ended: " << end.error().message
-                 << (unsent > 0 ? "; messages that are dropped: " + std::to_string(unsent) : "");
-  }
+  if (connection->was_answered()) failures_.forget(connection->address());
+  if (!end) report(*connection, end.error());
   connection->became_idle().set();
   for (const auto& exited : connection->take_exits()) exited();
+}
+
+void Sender::report(const Connection& connection, const base::Error& error) {
+  if (!failures_.is_new(connection.address(), error.message)) return;
+  const size_t unsent = connection.unsent();
+  LOG(WARNING) << "The connection to " << connection.address().to_string()
+               << " has ended: " << error.message
+               << (unsent > 0 ? "; messages that are dropped: " + std::to_string(unsent) : "");
 }
 
 void Sender::forget(const Connection& connection) {

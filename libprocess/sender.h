@@ -11,6 +11,8 @@
 
 #include "base/scope.h"
 #include "base/task.h"
+#include "libprocess/dialer.h"
+#include "libprocess/remarks.h"
 #include "libprocess/upid.h"
 
 namespace libprocess {
@@ -28,6 +30,8 @@ class Sender {
     // What may wait for one address. A message that finds nothing waiting may be larger.
     size_t queue_bytes = 64 * 1024 * 1024;
 
+    // With the handshake of TLS. Another such time may go into connecting without, if that fails
+    // and may be done without.
     std::chrono::nanoseconds connect_timeout = std::chrono::seconds(30);
 
     // After the last message, and for what an unlinked connection still has to send: how long the
@@ -40,6 +44,10 @@ class Sender {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
   ~Sender();
+
+  // Whether TLS is spoken, and whose certificates count. For connections that are made from here
+  // on.
+  Dialer& dialer() { return dialer_; }
 
   // From here on there is a connection to the peer's address that stays, and all messages to that
   // address go over it. `exited` is called once, when the connection has ended, could not be made,
@@ -55,7 +63,8 @@ class Sender {
   bool is_linked(const Upid& peer) const;
 
   // Sends a message. Without a link to the address it goes over a connection that is closed when
-  // nothing is left to send and all answers have come. A message that is not sent is logged.
+  // nothing is left to send and all answers have come. Why messages were not sent is logged, once
+  // for each change of the cause at an address.
   void send(const Upid& from, const Upid& to, std::string_view name, std::string body);
 
   // Waits until everything is sent, and answered with 202 or not; or is given up; but not for
@@ -68,8 +77,11 @@ class Sender {
   std::shared_ptr<Connection> connection_to(const Address& address);
   base::Task<void> run(std::shared_ptr<Connection> connection);
   void forget(const Connection& connection);
+  void report(const Connection& connection, const base::Error& error);
 
   const Limits limits_;
+  Dialer dialer_;
+  Remarks failures_;
   std::map<Address, std::shared_ptr<Connection>> connections_;
   base::Scope scope_;  // last: its tasks end before what they use
 };

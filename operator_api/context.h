@@ -1,6 +1,8 @@
 // One request being answered: what every handler gets, that of an endpoint and that of a call.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 
 #include "agent/agent.h"
@@ -17,6 +19,8 @@ struct Context {
   http::ResponseWriter& writer;
   // Who sends it; nobody in particular where nobody is asked. The router finds it out.
   std::optional<http::Principal> principal = {};
+  // As whom the sender runs, where that decides which executor it may speak for; root may for all.
+  std::optional<uid_t> local_user = {};
 
   // The whole response.
   base::Task<void> reply(http::Response response) {

@@ -1,5 +1,7 @@
 // POST /api/v1/executor: the order of checks, the stream of events, and what executors report.
 
+#include <sys/stat.h>
+
 #include <expected>
 #include <memory>
 
@@ -69,6 +71,12 @@ std::string check_claims(const http::Principal& principal, const Call& call,
   return "";
 }
 
+// Whether a local client may speak for the executor: root, and who owns its sandbox.
+bool is_user_of(uid_t user, const Executor& executor) {
+  struct stat sandbox{};
+  return user == 0 || (stat(executor.sandbox.c_str(), &sandbox) == 0 && sandbox.st_uid == user);
+}
+
 // The answer, if there is one before the call is carried out.
 std::optional<http::Response> look_up(const Context& context, const Call& call) {
   if (call.type() == Call::HEARTBEAT) return http::Response{.status = 202};
@@ -85,6 +93,10 @@ std::optional<http::Response> look_up(const Context& context, const Call& call) 
   if (context.principal) {
     const auto reason = check_claims(*context.principal, call, executor->second);
     if (!reason.empty()) return error_response(403, reason);
+  }
+  if (context.local_user && !is_user_of(*context.local_user, executor->second)) {
+    return error_response(
+        403, concat("The executor does not run as the user ", *context.local_user, ", who calls"));
   }
   if (!subscribes && executor->second.state == Executor::State::kRegistering) {
     return error_response(403, "Executor is not subscribed");

@@ -43,14 +43,13 @@ Task<void> handle_request(Context context) {
   co_await route->handle(context);
 }
 
-Task<void> handle_executor_request(Context context) {
-  const std::string& path = context.request.path;
-  if (path == "/slave(1)/api/v1" || path == "/slave(1)/api/v1/executor") {
-    co_await handle_request(context);
-  } else {
-    co_await context.reply(error_response(
-        403, base::concat("Endpoint '", path, "' is not served on the executors' socket")));
-  }
+constexpr std::string_view kOperatorPath = "/slave(1)/api/v1";
+constexpr std::string_view kExecutorPath = "/slave(1)/api/v1/executor";
+
+Task<void> refuse_path(Context context) {
+  co_await context.reply(
+      error_response(403, base::concat("Endpoint '", context.request.path,
+                                       "' is not served on the executors' socket")));
 }
 
 }  // namespace
@@ -65,7 +64,18 @@ http::Handler make_handler(agent::Agent& agent) {
 
 http::Handler make_domain_socket_handler(agent::Agent& agent) {
   return [&agent](http::Request& request, http::ResponseWriter& writer) {
-    return handle_executor_request({agent, request, writer});
+    Context context{agent, request, writer};
+    const bool served = request.path == kOperatorPath || request.path == kExecutorPath;
+    return served ? handle_request(context) : refuse_path(context);
+  };
+}
+
+http::Handler make_own_executors_handler(agent::Agent& agent) {
+  return [&agent](http::Request& request, http::ResponseWriter& writer) {
+    Context context{agent, request, writer};
+    // Nobody is nobody: a socket without a user must not let in as one without the question.
+    context.local_user = writer.local_user().value_or(static_cast<uid_t>(-1));
+    return request.path == kExecutorPath ? handle_request(context) : refuse_path(context);
   };
 }
 

@@ -15,4 +15,8 @@ http::Handler make_handler(agent::Agent& agent);
 // /slave(1)/api/v1 and /slave(1)/api/v1/executor, exactly, are 403.
 http::Handler make_domain_socket_handler(agent::Agent& agent);
 
+// For the agent's own executors, by a unix socket: /slave(1)/api/v1/executor, exactly, and nothing
+// else. Who runs as an executor's user may speak for it, and root.
+http::Handler make_own_executors_handler(agent::Agent& agent);
+
 }  // namespace operator_api

@@ -1,8 +1,6 @@
 #include "programs/agent_listeners.h"
 
 #include <glog/logging.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -47,68 +45,68 @@ Task<void> serve_for_ever(http::Server& server, base::Fd fd, const http::Greetin
 
 }  // namespace
 
-Result<std::unique_ptr<Listeners>> Listeners::open(const agent::Flags& flags) {
-  std::unique_ptr<Listeners> self(new Listeners);
-  TRY_VOID(self->set_up_tls());
+Result<std::unique_ptr<Listeners>> Listeners::open(agent::Agent& agent, http::Tls* tls) {
+  const agent::Flags& flags = agent.flags;
+  std::unique_ptr<Listeners> self(new Listeners(tls));
+  if (tls != nullptr) {
+    self->greeting_ = [tls](base::Stream& stream) { return tls->greet(stream); };
+  }
   self->ip_ = flags.ip.value_or("0.0.0.0");
   TRY(self->tcp_,
       open_patiently([&] { return base::listen_tcp(self->ip_, flags.port, kBacklog); }));
   self->port_ = base::local_port(self->tcp_.get()).value_or(flags.port);
   if (flags.http_executor_domain_sockets) {
-    auto opened = open_patiently(
-        [&] { return agent::DomainSocket::open(agent::domain_socket_path(flags), kBacklog); });
-    if (!opened) {
-      return base::fail(std::move(opened).error().with_context("--domain_socket_location"));
-    }
-    self->domain_socket_.emplace(*std::move(opened));
-    LOG_IF(WARNING, self->requires_certificates_ && !flags.authenticate_http_readwrite)
-        << "Clients of '" << self->domain_socket_->path()
-        << "' need no certificate: every local user "
-        << "may command the agent. Consider --authenticate_http_readwrite";
+    TRY_VOID(self->open_domain_socket(flags));
+    agent.domain_socket = self->domain_socket_->path();
+  } else if (tls != nullptr && flags.master) {
+    TRY_VOID(self->open_own_executors_socket(flags));
+    agent.own_executors_socket = self->own_executors_socket_->path();
   }
   return self;
 }
 
-Status Listeners::set_up_tls() {
-  TRY(http::TlsOptions options, http::read_tls_options(environ));
-  if (!options.enabled) return {};
-  requires_certificates_ = options.require_client_cert;
-  for (const std::string& warning : options.warnings) LOG(WARNING) << warning;
-  // Whoever sends garbage must not fill the log with it.
-  const auto report = [](const std::string& what) { LOG_EVERY_T(WARNING, 1) << what; };
-  TRY(tls_, http::TlsServer::make(std::move(options), report));
-  greeting_ = [this](base::Stream& stream) { return tls_->greet(stream); };
+Status Listeners::open_domain_socket(const agent::Flags& flags) {
+  auto opened = open_patiently(
+      [&] { return agent::DomainSocket::open(agent::domain_socket_path(flags), kBacklog); });
+  if (!opened) {
+    return base::fail(std::move(opened).error().with_context("--domain_socket_location"));
+  }
+  domain_socket_.emplace(*std::move(opened));
+  LOG_IF(WARNING, tls_ != nullptr && tls_->options().require_client_cert &&
+                      !flags.authenticate_http_readwrite)
+      << "Clients of '" << domain_socket_->path() << "' need no certificate: every local user "
+      << "may command the agent. Consider --authenticate_http_readwrite";
+  return {};
+}
+
+// mesos-executor is a process for each task and has no room for a TLS library, nor could every
+// user's tasks be given a key. The kernel says who calls on a unix socket.
+Status Listeners::open_own_executors_socket(const agent::Flags& flags) {
+  auto opened = open_patiently(
+      [&] { return agent::DomainSocket::open(agent::own_executors_socket_path(flags), kBacklog); });
+  if (!opened) {
+    return base::fail(std::move(opened).error().with_context(
+        "the socket for executors, which an agent with TLS needs in --runtime_dir"));
+  }
+  own_executors_socket_.emplace(*std::move(opened));
   return {};
 }
 
 std::string Listeners::description() const {
-  return concat(ip_, ":", port_, tls_ ? " (TLS)" : "",
+  return concat(ip_, ":", port_, tls_ != nullptr ? " (TLS)" : "",
                 domain_socket_ ? concat(" and '", domain_socket_->path(), "'") : "");
 }
 
-void Listeners::serve(agent::Agent& agent, const http::Limits& limits, base::EventLoop& loop,
-                      base::Scope& scope) {
+void Listeners::serve(agent::Agent& agent, const http::Limits& limits, base::Scope& scope) {
   server_.emplace(operator_api::make_handler(agent), limits);
-  scope.spawn(serve_for_ever(*server_, std::move(tcp_), tls_ ? &greeting_ : nullptr));
+  scope.spawn(serve_for_ever(*server_, std::move(tcp_), tls_ != nullptr ? &greeting_ : nullptr));
   if (domain_socket_) {
     domain_socket_server_.emplace(operator_api::make_domain_socket_handler(agent), limits);
     scope.spawn(serve_for_ever(*domain_socket_server_, domain_socket_->take(), nullptr));
   }
-  if (tls_) {
-    const auto reload = [](evutil_socket_t, short, void* self) {
-      static_cast<Listeners*>(self)->reload_certificates();
-    };
-    on_hangup_.reset(evsignal_new(loop.base(), SIGHUP, reload, this));
-    event_add(on_hangup_.get(), nullptr);
-  }
-}
-
-void Listeners::reload_certificates() {
-  if (auto reloaded = tls_->reload(); reloaded) {
-    LOG(INFO) << "Certificates were read again";
-  } else {
-    LOG(ERROR) << "Certificates could not be read again, the old ones stay: "
-               << reloaded.error().message;
+  if (own_executors_socket_) {
+    own_executors_server_.emplace(operator_api::make_own_executors_handler(agent), limits);
+    scope.spawn(serve_for_ever(*own_executors_server_, own_executors_socket_->take(), nullptr));
   }
 }
 

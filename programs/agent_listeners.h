@@ -1,8 +1,6 @@
-// Where mesos-agent listens: its TCP port, with TLS if the environment says so, and the unix socket
-// of executors.
+// Where mesos-agent listens: its TCP port, with TLS if the environment says so, and the unix
+// sockets of executors.
 #pragma once
-
-#include <event2/event.h>
 
 #include <cstdint>
 #include <memory>
@@ -11,7 +9,6 @@
 
 #include "agent/agent.h"
 #include "agent/domain_socket.h"
-#include "base/event_loop.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/scope.h"
@@ -22,39 +19,34 @@ namespace programs {
 
 class Listeners {
  public:
-  // Listens, and reads what TLS needs, but accepts nobody. A killed agent's last traces are given
-  // time to go.
-  static base::Result<std::unique_ptr<Listeners>> open(const agent::Flags& flags);
+  // Listens, but accepts nobody. A killed agent's last traces are given time to go. `tls`, if the
+  // port is to speak it, must outlive this. The agent is told where executors find it.
+  static base::Result<std::unique_ptr<Listeners>> open(agent::Agent& agent, http::Tls* tls);
   Listeners(const Listeners&) = delete;
   Listeners& operator=(const Listeners&) = delete;
 
   uint16_t port() const { return port_; }
   std::string description() const;  // for the log
 
-  // Serves in `scope`, which must end before this. With TLS, SIGHUP has the certificates read again
-  // from here on. Each socket has the limit of connections for itself.
-  void serve(agent::Agent& agent, const http::Limits& limits, base::EventLoop& loop,
-             base::Scope& scope);
+  // Serves in `scope`, which must end before this. Each socket has the limit of connections for
+  // itself.
+  void serve(agent::Agent& agent, const http::Limits& limits, base::Scope& scope);
 
  private:
-  struct EventDeleter {
-    void operator()(event* e) const { event_free(e); }
-  };
-
-  Listeners() = default;
-  base::Status set_up_tls();
-  void reload_certificates();
+  explicit Listeners(http::Tls* tls) : tls_(tls) {}
+  base::Status open_domain_socket(const agent::Flags& flags);
+  base::Status open_own_executors_socket(const agent::Flags& flags);
 
   std::string ip_;
   uint16_t port_ = 0;
   base::Fd tcp_;
   std::optional<agent::DomainSocket> domain_socket_;
-  std::unique_ptr<http::TlsServer> tls_;
-  bool requires_certificates_ = false;  // of clients
+  std::optional<agent::DomainSocket> own_executors_socket_;
+  http::Tls* const tls_;
   http::Greeting greeting_;
   std::optional<http::Server> server_;
   std::optional<http::Server> domain_socket_server_;
-  std::unique_ptr<event, EventDeleter> on_hangup_;
+  std::optional<http::Server> own_executors_server_;
 };
 
 }  // namespace programs

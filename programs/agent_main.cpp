@@ -35,6 +35,7 @@
 #include "operator_api/routes.h"
 #include "programs/agent_listeners.h"
 #include "programs/agent_membership.h"
+#include "programs/agent_tls.h"
 
 namespace {
 
@@ -42,6 +43,7 @@ using base::concat;
 using base::Result;
 using base::Status;
 using base::Task;
+using programs::AgentTls;
 using programs::Listeners;
 using programs::Membership;
 
@@ -218,8 +220,8 @@ Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
 }
 
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
-Status serve(agent::Agent& agent, base::EventLoop& loop) {
-  TRY(auto listeners, Listeners::open(agent.flags));
+Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
+  TRY(auto listeners, Listeners::open(agent, tls.get()));
   agent.info.set_port(agent.flags.advertise_port.value_or(listeners->port()));
   std::unique_ptr<Membership> membership;  // none: standalone
   if (agent.flags.master) {
@@ -241,7 +243,8 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
   }
   // What an earlier run has left is known before the first request, which may be waiting already.
   if (membership) membership->start();
-  listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
+  listeners->serve(agent, connection_limits(agent.flags.max_connections), scope);
+  tls.reload_on_hangup(loop);
 
   std::function<void()> stop = [&loop] { loop.stop(); };
   if (membership) stop = [&membership] { membership->stop(); };
@@ -270,12 +273,14 @@ Status run(agent::Flags flags) {
   TRY(auto services, make_services(flags));
   const std::string ip = agent::advertised_ip(flags);
   TRY(auto info, agent::make_agent_info(flags, resources, ip));
+  TRY(const auto tls, AgentTls::load());
   agent::Agent agent(std::move(flags), std::move(info), std::move(services));
   agent.ip = ip;
+  agent.sender.dialer().use_tls(tls->get());
   TRY(agent.authentication, agent::Authentication::load(agent.flags));
   TRY_VOID(check_acls(agent));
   TRY_VOID(check_resource_providers(agent));
-  return serve(agent, loop);
+  return serve(agent, *tls, loop);
 }
 
 int fail_start(const base::Error& error) {

@@ -29,7 +29,8 @@ namespace {
 
 class StandaloneDetector final : public MasterDetector {
  public:
-  explicit StandaloneDetector(MasterInfo master) : master_(std::move(master)) {}
+  StandaloneDetector(MasterInfo master, std::string host_name)
+      : master_(std::move(master)), host_name_(std::move(host_name)) {}
 
   Task<Result<Leader>> detect(Leader previous) override {
     if (previous && MessageDifferencer::Equals(*previous, master_)) {
@@ -38,8 +39,11 @@ class StandaloneDetector final : public MasterDetector {
     co_return Leader(master_);
   }
 
+  std::string host_name() const override { return host_name_; }
+
  private:
   const MasterInfo master_;
+  const std::string host_name_;
 };
 
 Result<uint32_t> resolve(const std::string& host) {
@@ -73,12 +77,13 @@ Result<std::string> text_of_flag(const std::string& master) {
   return std::string(base::trim(content));
 }
 
-Result<MasterInfo> find_master(const std::string& text) {
+Result<std::unique_ptr<MasterDetector>> find_master(const std::string& text) {
   TRY(const MasterAddress address, parse_master_address(text));
   TRY(const uint32_t ip, resolve(address.host));
   const bool numeric = libprocess::parse_ip(address.host).has_value();
-  return make_master_info({address.process, ip, address.port},
-                          numeric ? name_of(ip) : address.host);
+  return make_standalone_detector(
+      make_master_info({address.process, ip, address.port}, numeric ? name_of(ip) : address.host),
+      numeric ? "" : address.host);
 }
 
 Result<std::unique_ptr<MasterDetector>> make_detector(const std::string& flag,
@@ -88,8 +93,7 @@ Result<std::unique_ptr<MasterDetector>> make_detector(const std::string& flag,
     TRY(auto url, parse_zookeeper_url(text));
     return make_zookeeper_detector(std::move(url), session_timeout);
   }
-  TRY(auto master, find_master(text));
-  return make_standalone_detector(std::move(master));
+  return find_master(text);
 }
 
 }  // namespace
@@ -119,8 +123,8 @@ Result<Upid> pid_of(const MasterInfo& master) {
   return pid;
 }
 
-std::unique_ptr<MasterDetector> make_standalone_detector(MasterInfo master) {
-  return std::make_unique<StandaloneDetector>(std::move(master));
+std::unique_ptr<MasterDetector> make_standalone_detector(MasterInfo master, std::string host_name) {
+  return std::make_unique<StandaloneDetector>(std::move(master), std::move(host_name));
 }
 
 Result<std::unique_ptr<MasterDetector>> make_master_detector(

@@ -23,6 +23,10 @@ class MasterDetector {
   // error is for good: nobody will be detected any more. One call at a time; one that is cancelled
   // loses nothing.
   virtual base::Task<base::Result<Leader>> detect(Leader previous) = 0;
+
+  // The name by which an operator has said where the masters are; empty if it was an address, or
+  // nobody has. The certificate of a master is compared with it.
+  virtual std::string host_name() const { return ""; }
 };
 
 // The detector that --master asks for, with the file read if it names one. Asks the resolver, so it
@@ -31,7 +35,8 @@ base::Result<std::unique_ptr<MasterDetector>> make_master_detector(
     const std::string& master, std::chrono::nanoseconds zookeeper_session_timeout);
 
 // One that always gives this master.
-std::unique_ptr<MasterDetector> make_standalone_detector(mesos::v1::MasterInfo master);
+std::unique_ptr<MasterDetector> make_standalone_detector(mesos::v1::MasterInfo master,
+                                                         std::string host_name = "");
 
 // What is known of a master that nobody describes: its process, the name of its host (empty: its
 // address), and the capabilities of one of the version that is spoken.

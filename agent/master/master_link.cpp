@@ -114,6 +114,8 @@ Status MasterLink::follow(Leader leader) {
   }
   // A new connection too: of the old one nobody knows whether it still reaches anybody.
   if (!master_pid_.empty()) parts_.sender.unlink(master_pid_);
+  parts_.sender.dialer().set_name(master_pid_.address(), "");
+  if (leader) parts_.sender.dialer().set_name(pid.address(), detector_->host_name());
   detect_again_.clear();
   asked_ = false;
   accepted_ = false;

@@ -157,6 +157,8 @@ std::map<std::string, std::string> executor_environment(const Agent& agent,
   if (flags.http_executor_domain_sockets) {
     environment["MESOS_DOMAIN_SOCKET"] =
         agent.domain_socket.empty() ? domain_socket_path(flags) : agent.domain_socket;
+  } else if (executor.is_command_executor && !agent.own_executors_socket.empty()) {
+    environment["MESOS_DOMAIN_SOCKET"] = agent.own_executors_socket;
   }
   environment["MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"] =
       base::to_string(shutdown_grace_of(flags, executor.info));

@@ -174,12 +174,14 @@ inline SocketPair make_socketpair() {
 // A server with one handler, on TCP loopback.
 class ServerTest : public LoopTest {
  protected:
-  void start(http::Handler handler, http::Limits limits = {}) {
+  // `greeting`, if there is one, must outlive the server.
+  void start(http::Handler handler, http::Limits limits = {},
+             const http::Greeting* greeting = nullptr) {
     server_ = std::make_unique<http::Server>(std::move(handler), limits);
     auto listening = base::listen_tcp("127.0.0.1", 0, 64);
     ASSERT_TRUE(listening.has_value()) << listening.error().message;
     port_ = base::local_port(listening->get()).value();
-    serving_.spawn(serve(*std::move(listening)));
+    serving_.spawn(serve(*std::move(listening), greeting));
   }
 
   Task<Peer> connect() {
@@ -199,8 +201,8 @@ class ServerTest : public LoopTest {
   uint16_t port_ = 0;
 
  private:
-  Task<void> serve(base::Fd fd) {
-    const auto end = co_await server_->serve(std::move(fd));
+  Task<void> serve(base::Fd fd, const http::Greeting* greeting) {
+    const auto end = co_await server_->serve(std::move(fd), greeting);
     ADD_FAILURE() << end.error().message;
   }
 

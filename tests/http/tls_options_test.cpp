@@ -136,7 +136,14 @@ TEST(TlsOptions, downgrade_is_warned_of) {
   EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1"})->warnings,
               ElementsAre(HasSubstr("connections without TLS are served too")));
   EXPECT_THAT(read({"SUPPORT_DOWNGRADE=1", "REQUIRE_CLIENT_CERT=1", "CA_FILE=/f"})->warnings,
-              ElementsAre(HasSubstr("REQUIRE_CLIENT_CERT")));
+              ElementsAre(HasSubstr("REQUIRE_CLIENT_CERT"), HasSubstr("spoken to without TLS")));
+}
+
+TEST(TlsOptions, what_can_be_verified_of_nobody_is_warned_of) {
+  EXPECT_THAT(read({"VERIFY_SERVER_CERT=1"})->warnings, IsEmpty());
+  EXPECT_THAT(read({"HOSTNAME_VALIDATION_SCHEME=openssl"})->warnings, IsEmpty());
+  EXPECT_THAT(read({"VERIFY_SERVER_CERT=1", "HOSTNAME_VALIDATION_SCHEME=openssl"})->warnings,
+              ElementsAre(HasSubstr("VERIFY_IPADD")));
 }
 
 TEST(TlsOptions, old_names_count_with_a_warning) {

@@ -3,9 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -17,31 +15,13 @@
 
 #include "http/server.h"
 #include "tests/http/support.h"
+#include "tests/http/tls_identity.h"
 #include "tests/scratch.h"
 
 namespace http_test {
 namespace {
 
 using testing::HasSubstr;
-
-// A key and a certificate that it has signed for itself.
-void write_identity(const std::string& key_file, const std::string& cert_file) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* cert = X509_new();
-  ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-  X509_gmtime_adj(X509_getm_notBefore(cert), -60);
-  X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-  X509_set_pubkey(cert, key);
-  X509_sign(cert, key, EVP_sha256());
-  std::FILE* file = std::fopen(key_file.c_str(), "w");
-  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-  file = std::fopen(cert_file.c_str(), "w");
-  PEM_write_X509(file, cert);
-  std::fclose(file);
-  X509_free(cert);
-  EVP_PKEY_free(key);
-}
 
 // A client that blocks, for a thread of its own.
 class BlockingClient {
@@ -81,13 +61,13 @@ class TlsTest : public LoopTest {
  protected:
   TlsTest() {
     http::TlsOptions options;
-    options.key_file = scratch_ / "key";
-    options.cert_file = scratch_ / "cert";
+    const IdentityFiles files = authority_.issue("server");
+    options.key_file = files.key;
+    options.cert_file = files.cert;
     options.ciphers = "HIGH";
     options.ecdh_curves = "auto";
-    write_identity(options.key_file, options.cert_file);
-    auto made = http::TlsServer::make(
-        options, [this](const std::string& what) { reports_.push_back(what); });
+    auto made =
+        http::Tls::make(options, [this](const std::string& what) { reports_.push_back(what); });
     if (!made) ADD_FAILURE() << made.error().message;
     tls_ = *std::move(made);
     greeting_ = [this](base::Stream& stream) { return tls_->greet(stream); };
@@ -105,8 +85,9 @@ class TlsTest : public LoopTest {
   }
 
   tests::ScratchDirectory scratch_;
+  Authority authority_{scratch_.path(), "authority"};
   std::vector<std::string> reports_;
-  std::unique_ptr<http::TlsServer> tls_;
+  std::unique_ptr<http::Tls> tls_;
   http::Greeting greeting_;
   http::Server server_{[](http::Request& request, http::ResponseWriter& writer) -> Task<void> {
     auto body = co_await http::read_all(request.body, 1 << 20);
@@ -167,10 +148,10 @@ TEST_F(TlsTest, who_only_makes_new_keys_is_cut_off) {
 }
 
 TEST_F(TlsTest, a_reload_that_fails_changes_nothing) {
-  std::remove((scratch_ / "cert").c_str());
+  std::remove((scratch_ / "server.cert").c_str());
   const auto reloaded = tls_->reload();
   ASSERT_FALSE(reloaded.has_value());
-  EXPECT_THAT(reloaded.error().message, HasSubstr("/cert: No such file or directory"));
+  EXPECT_THAT(reloaded.error().message, HasSubstr("/server.cert: No such file or directory"));
   run_with([](BlockingClient& client) { EXPECT_TRUE(client.connect()); });
 }
 

@@ -11,12 +11,25 @@ Reports each `message` of the agent, with its sender's UPID. Does nothing of its
 from __future__ import annotations
 
 import os
+import ssl
+from pathlib import Path
 
 import v0
 from executor_control import DirectedExecutor, Reporter
 from libprocess import Link, Request, address_of, post
 from libprocess_endpoint import Endpoint
+from tls import Identity, client_context, server_context
 from wire import Message
+
+
+def contexts() -> tuple[ssl.SSLContext | None, ssl.SSLContext | None]:
+    """For those who connect, and to connect to the agent: as the environment says, like libmesos."""
+    if os.environ.get("LIBPROCESS_SSL_ENABLED") not in ("1", "true"):
+        return None, None
+    cert, key, authority = (Path(os.environ[f"LIBPROCESS_SSL_{name}_FILE"])
+                            for name in ("CERT", "KEY", "CA"))
+    own = Identity("executor", cert, key)
+    return server_context(own), client_context(Identity("authority", authority, key), own)
 
 
 class Executor(DirectedExecutor):
@@ -26,7 +39,8 @@ class Executor(DirectedExecutor):
         self.ids = {"executor_id": {"value": os.environ["MESOS_EXECUTOR_ID"]},
                     "framework_id": {"value": os.environ["MESOS_FRAMEWORK_ID"]}}
         self.link: Link | None = None
-        self.endpoint = Endpoint(self.take)
+        own_tls, self.agent_tls = contexts()
+        self.endpoint = Endpoint(self.take, tls=own_tls)
         host, port = self.endpoint.address
         self.pid = f"executor(1)@{host}:{port}"
         self.endpoint.start()
@@ -47,7 +61,8 @@ class Executor(DirectedExecutor):
         full = v0.full_name(name)
         data = post(self.pid, self.agent, full, v0.encode(full, message))
         if self.link is None or not self.link.send(data):
-            self.link = Link(address_of(self.agent))  # the agent was started anew
+            # The agent was started anew.
+            self.link = Link(address_of(self.agent), tls=self.agent_tls)
             self.link.send(data)
 
     def update(self, status: Message, slave_id: Message) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import socket
+import ssl
 import threading
 import urllib.parse
 from dataclasses import dataclass, field
 
 from rawhttp import TIMEOUT, ChunkDecoder, Headers, ProtocolError, chunk
+from tls import TlsSocket
 
 
 @dataclass
@@ -139,16 +141,25 @@ class Link:
     """A kept connection by which one side's messages go to another process's address. Its answers
     are read and counted by a thread of its own, which also sees when the peer closes it."""
 
-    def __init__(self, address: tuple[str, int], timeout: float = TIMEOUT) -> None:
-        """OSError when nobody listens there."""
+    def __init__(self, address: tuple[str, int], timeout: float = TIMEOUT,
+                 tls: ssl.SSLContext | None = None) -> None:
+        """OSError when nobody listens there, or refuses the handshake."""
         self.address = address
         self.lost = threading.Event()  # the peer has closed it, or it broke
         self._answers = b""
         self._statuses: dict[str, int] = {}
         self._sending = threading.Lock()
-        self._socket = socket.create_connection(address, timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.settimeout(timeout)
+        self._plain = socket.create_connection(address, timeout)
+        self._plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._plain.settimeout(timeout)
+        self._socket: socket.socket | TlsSocket = self._plain
+        if tls is not None:
+            self._socket = TlsSocket(self._plain, tls)
+            try:
+                self._socket.do_handshake()
+            except OSError:
+                self._plain.close()
+                raise
         self._reader = threading.Thread(target=self._read, name="link", daemon=True)
         self._reader.start()
 
@@ -170,10 +181,10 @@ class Link:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._plain.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._reader:
             self._reader.join(TIMEOUT)
-        self._socket.close()
+        self._plain.close()
 
     def _read(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 import threading
 import traceback
 from collections.abc import Callable
@@ -15,18 +16,31 @@ from rawhttp import TIMEOUT, ProtocolError
 TICK = 0.02  # seconds between calls of the tick function
 
 
+FIRST_OF_TLS = b"\x16"  # the byte that a handshake begins with
+
+
 class Endpoint:
     """Bound to 127.0.0.1 from its construction, so that the address is known; it serves from start()
-    to stop(). What is wrong with what peers send is in `problems`."""
+    to stop(). What is wrong with what peers send is in `problems`; who makes no handshake where one
+    is asked for is in `refused`."""
 
     def __init__(self, handle: Callable[[Request, int], None],
-                 tick: Callable[[], None] = lambda: None, port: int = 0) -> None:
+                 tick: Callable[[], None] = lambda: None, port: int = 0,
+                 tls: ssl.SSLContext | None = None, downgrade: bool = False) -> None:
         """`handle` gets each message and the number of the connection that it came by; it and `tick`
-        run in the thread. They must not block for long."""
+        run in the thread. They must not block for long. `tls`, which may be changed at any time, is
+        what peers must speak; with `downgrade` they may do without. Without it, what begins like a
+        handshake only is noted and closed, as by a server that knows no TLS."""
         self._handle = handle
         self._tick = tick
         self.problems: list[str] = []
+        self.tls = tls
+        self.downgrade = downgrade
+        self.refused: list[str] = []
+        self.encrypted = 0  # handshakes that were completed
+        self.peer_names: list[str] = []  # of the certificates that were shown
         self.connections = 0  # ever accepted
+        self._greeting: set[socket.socket] = set()  # nothing has come yet, or only of a handshake
         self._parsers: dict[socket.socket, tuple[int, RequestParser]] = {}
         self._selector = selectors.DefaultSelector()
         self._listener = socket.socket()
@@ -83,13 +97,59 @@ class Endpoint:
         connection.settimeout(TIMEOUT)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._parsers[connection] = (self.connections, RequestParser())
+        self._greeting.add(connection)
         self.connections += 1
         self._selector.register(connection, selectors.EVENT_READ)
 
+    def _greet(self, connection: socket.socket) -> socket.socket | None:
+        """The connection, or what takes its place, when it is ready for messages."""
+        try:
+            if not isinstance(connection, ssl.SSLSocket):
+                begins = connection.recv(1, socket.MSG_PEEK) == FIRST_OF_TLS
+                if not begins and (self.tls is None or self.downgrade):
+                    self._greeting.discard(connection)
+                    return connection
+                if not begins or self.tls is None:
+                    raise ssl.SSLError("TLS" if begins else "no TLS")
+                connection = self._wrap(connection)
+            connection.setblocking(False)
+            connection.do_handshake()
+        except ssl.SSLWantReadError:
+            return None
+        except OSError as error:
+            self.refused.append(str(error))
+            self._close(connection)
+            return None
+        connection.settimeout(TIMEOUT)
+        self.encrypted += 1
+        certificate = connection.getpeercert() or {}
+        self.peer_names += [value for part in certificate.get("subject", ())
+                            for name, value in part if name == "commonName"]
+        self._greeting.discard(connection)
+        return connection
+
+    def _wrap(self, plain: socket.socket) -> ssl.SSLSocket:
+        assert self.tls is not None
+        self._selector.unregister(plain)
+        connection = self.tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        self._parsers[connection] = self._parsers.pop(plain)
+        self._greeting.discard(plain)
+        self._greeting.add(connection)
+        self._selector.register(connection, selectors.EVENT_READ)
+        return connection
+
     def _receive(self, connection: socket.socket) -> None:
+        if connection in self._greeting:
+            greeted = self._greet(connection)
+            if greeted is None:
+                return
+            if greeted is not connection or isinstance(greeted, ssl.SSLSocket):
+                return  # what comes next wakes the selector
         number, parser = self._parsers[connection]
         try:
             data = connection.recv(1 << 18)
+            while isinstance(connection, ssl.SSLSocket) and connection.pending():
+                data += connection.recv(1 << 18)
         except OSError:
             data = b""
         if not data:
@@ -113,4 +173,5 @@ class Endpoint:
     def _close(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
         del self._parsers[connection]
+        self._greeting.discard(connection)
         connection.close()

@@ -42,11 +42,13 @@ class MasterTestCase(OwnAgentTestCase):
             raise AssertionError("a real master would object:\n" + "\n".join(found))
 
     def join(self, flags: Mapping[str, Flag] | None = None, start: bool = True, wait: bool = True,
-             credentials: Mapping[str, str] | None = None, **kwargs: Any) -> Agent:
-        """An agent of a new master, by default registered when this returns."""
-        master = self.new_master(credentials=credentials)
+             credentials: Mapping[str, str] | None = None,
+             master: Mapping[str, Any] | None = None, **kwargs: Any) -> Agent:
+        """An agent of a new master, by default registered when this returns. `master` is for
+        ScriptedMaster, what is left over for Agent."""
+        new = self.new_master(credentials=credentials, **(master or {}))
         self.agent = self.new_agent({
-            "master": f"127.0.0.1:{master.address[1]}", "hostname": "127.0.0.1",
+            "master": f"127.0.0.1:{new.address[1]}", "hostname": "127.0.0.1",
             "resources": RECORDED_RESOURCES, "registration_backoff_factor": "100ms",
             **(flags or {})}, start=False, **kwargs)
         # Cleanups run last first: this one before the agent's own, which must find no container.

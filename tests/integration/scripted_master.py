@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ssl
 import threading
 import time
 import uuid
@@ -89,7 +90,10 @@ class ScriptedMaster(Scheduler):
     any time."""
 
     def __init__(self, master_id: str | None = None, port: int = 0,
-                 credentials: Mapping[str, str] | None = None) -> None:
+                 credentials: Mapping[str, str] | None = None,
+                 tls: ssl.SSLContext | None = None, downgrade: bool = False,
+                 agent_tls: ssl.SSLContext | None = None) -> None:
+        """`tls` and `downgrade` are as Endpoint's; `agent_tls` is how it speaks to agents."""
         super().__init__()
         self.id = master_id or str(uuid.uuid4())
         self.credentials = dict(credentials) if credentials is not None else None
@@ -117,10 +121,20 @@ class ScriptedMaster(Scheduler):
         self._observers_ever = 0
         self._gone_observer = ""  # of the agent that has unregistered
         self._sessions_ever = 0
-        self._endpoint: Endpoint | None = Endpoint(self._handle, self._tick, port)
+        self.tls, self.downgrade, self.agent_tls = tls, downgrade, agent_tls
+        self._endpoint: Endpoint | None = self._make_endpoint(port)
         self.address = self._endpoint.address
 
     # -- life --
+
+    def _make_endpoint(self, port: int) -> Endpoint:
+        return Endpoint(self._handle, self._tick, port, self.tls, self.downgrade)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """While it runs."""
+        assert self._endpoint is not None
+        return self._endpoint
 
     @property
     def pid(self) -> str:
@@ -153,8 +167,7 @@ class ScriptedMaster(Scheduler):
             self.stop()
         self.id = master_id or str(uuid.uuid4())
         self._agents_ever = self._observers_ever = self._sessions_ever = 0
-        self._endpoint = Endpoint(self._handle, self._tick,
-                                  self.address[1] if port is None else port)
+        self._endpoint = self._make_endpoint(self.address[1] if port is None else port)
         self.address = self._endpoint.address
         self._endpoint.start()
 
@@ -258,7 +271,7 @@ class ScriptedMaster(Scheduler):
             self._unlink()
         if self._link is None:
             try:
-                self._link = Link(address)
+                self._link = Link(address, tls=self.agent_tls)
             except OSError:
                 return None
         return self._link

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from executor_case import ExecutorTestCase
+from executor_case import DriverTestCase
 from executor_control import RemoteExecutor
 from scripted_master import ScriptedMaster
 from scripted_tasks import Task
 from wire import Message
 
 
-class Driver(ExecutorTestCase):
-    def message(self, executor: RemoteExecutor, name: str, **kwargs: float) -> Message:
-        """The next message of that name; it must come from the agent's own process."""
-        report = executor.expect("message", where=lambda r: r["name"] == name, **kwargs)
-        self.assertEqual([], report["problems"])
-        self.assertEqual((f"slave(1)@127.0.0.1:{self.agent.address[1]}", "executor(1)"),
-                         (report["sender"], report["target"]))
-        return report["message"]
-
-    def registered(self, executor: RemoteExecutor) -> Message:
-        executor.do("register")
-        return self.message(executor, "ExecutorRegisteredMessage")
-
-    def driver_update(self, executor: RemoteExecutor, task: Task, state: str,
-                      identity: bytes | None = None, **fields: object) -> bytes:
-        status = {**self.status(task, state, identity, **fields), "slave_id": self.master.slave_id}
-        executor.do("update", status=status, slave_id=self.master.slave_id)
-        return status["uuid"]
-
-    def acknowledged(self, executor: RemoteExecutor) -> bytes:
-        return self.message(executor, "StatusUpdateAcknowledgementMessage")["uuid"]
-
-    def running_driver(self, checkpoint: bool = True) -> tuple[RemoteExecutor, Task]:
-        framework = self.framework(checkpoint)
-        task = self.launch(framework, self.info(framework, program="executor_driver"))
-        executor = self.started()
-        self.registered(executor)
-        self.message(executor, "RunTaskMessage")
-        identity = self.driver_update(executor, task, "TASK_RUNNING")
-        self.assertEqual(identity, self.acknowledged(executor))
-        self.master.await_state(task, "TASK_RUNNING")
-        return executor, task
-
+class Driver(DriverTestCase):
     def test_life(self) -> None:
         """Register, two tasks, a kill, messages both ways, shutdown."""
         framework = self.framework()

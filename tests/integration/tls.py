@@ -8,6 +8,7 @@ import contextlib
 import socket
 import ssl
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ subjectKeyIdentifier = hash
 [server]
 basicConstraints = critical, CA:FALSE
 subjectAltName = DNS:localhost, IP:127.0.0.1
+[elsewhere]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:elsewhere.test, IP:127.0.0.9
 [client]
 basicConstraints = critical, CA:FALSE
 extendedKeyUsage = clientAuth
@@ -53,7 +57,7 @@ class Authority:
         self.identity = self._make(name, "authority", issuer, "ec")
 
     def issue(self, name: str, kind: str = "server", key: str = "ec") -> Identity:
-        """`kind` is server or client, `key` is ec or rsa."""
+        """`kind` is server, elsewhere (a server of another name) or client, `key` is ec or rsa."""
         return self._make(name, kind, self, key)
 
     @property
@@ -89,7 +93,7 @@ def environment(identity: Identity, **more: str | Path | int) -> dict[str, str]:
     return {f"LIBPROCESS_SSL_{name}": str(value) for name, value in values.items()}
 
 
-def client_context(authority: Authority, identity: Identity | None = None,
+def client_context(authority: Authority | Identity, identity: Identity | None = None,
                    version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """Trusts that authority only; `version` is the only one it speaks, however old it is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -104,8 +108,22 @@ def client_context(authority: Authority, identity: Identity | None = None,
     return context
 
 
+def server_context(identity: Identity, clients: Authority | None = None,
+                   version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+    """Of a server; with `clients`, one that lets nobody in without a certificate of that authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.cert, identity.key)
+    if clients is not None:
+        context.load_verify_locations(clients.cert)
+        context.verify_mode = ssl.CERT_REQUIRED
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
 class TlsSocket:
-    """What rawhttp.Connection needs of a socket, over TLS."""
+    """What rawhttp.Connection needs of a socket, over TLS. One thread may receive while another
+    sends."""
 
     def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
         self.plain = plain
@@ -114,6 +132,7 @@ class TlsSocket:
         self.session = context.wrap_bio(self.incoming, self.outgoing,
                                         server_hostname="127.0.0.1")
         self._ahead = bytearray()  # decrypted, for recv()
+        self._lock = threading.Lock()  # for the session, not while waiting for data
 
     def do_handshake(self) -> None:
         while True:
@@ -143,17 +162,19 @@ class TlsSocket:
 
     def _fill(self) -> None:
         data = self.plain.recv(1 << 18)
-        if data:
-            self.incoming.write(data)
-        else:
-            self.incoming.write_eof()
+        with self._lock:
+            if data:
+                self.incoming.write(data)
+            else:
+                self.incoming.write_eof()
 
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            sent = self.session.write(view[:1 << 18])
-            view = view[sent:]
-            self._flush()
+            with self._lock:
+                sent = self.session.write(view[:1 << 18])
+                view = view[sent:]
+                self._flush()
 
     def recv(self, size: int) -> bytes:
         """b"" only after close_notify; ssl.SSLEOFError if the connection ends without."""
@@ -162,13 +183,14 @@ class TlsSocket:
             del self._ahead[:size]
             return data
         while True:
-            try:
-                return self.session.read(size)
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            except ssl.SSLZeroReturnError:
-                return b""
+            with self._lock:
+                try:
+                    return self.session.read(size)
+                except ssl.SSLWantReadError:
+                    self._flush()
+                except ssl.SSLZeroReturnError:
+                    return b""
+            self._fill()
 
     def close_notify(self) -> None:
         """Says that nothing follows; the connection stays open."""
