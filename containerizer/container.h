@@ -82,6 +82,8 @@ class Container : public std::enable_shared_from_this<Container> {
   base::Status kill(int signal);
 
   const ContainerId& id() const { return id_; }
+  // As it is checkpointed, but without the command and its environment once it runs: the
+  // checkpoint has them for the few who ask.
   const ContainerConfig& config() const { return config_; }
   State state() const { return state_; }
   pid_t pid() const { return process_.pid; }
@@ -118,6 +120,8 @@ class Container : public std::enable_shared_from_this<Container> {
   base::Task<base::Status> await_parent();
   base::Task<base::Status> resolve_user();
   base::Status complete_config();
+  base::Result<mesosagent::internal::ContainerLaunchInfo> launch_info_for_sessions() const;
+  void forget_command();
   base::Status make_runtime_directory();
   void restore_runtime_directory();
   base::Result<Sandbox> make_sandbox();
