@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/own_frame.h"
 #include "base/result.h"
 #include "base/sync.h"
 #include "base/task.h"
@@ -111,10 +112,10 @@ class Container : public std::enable_shared_from_this<Container> {
 
  private:
   // The steps of live().
-  base::Task<base::Status> start();
+  OWN_FRAME base::Task<base::Status> start();
   base::Task<base::Status> start_in(const Sandbox& sandbox);
-  base::Task<void> wait_for_end();
-  base::Task<base::Result<ContainerTermination>> wind_down();
+  OWN_FRAME base::Task<void> wait_for_end();
+  OWN_FRAME base::Task<base::Result<ContainerTermination>> wind_down();
 
   // The steps of start().
   base::Task<base::Status> await_parent();
