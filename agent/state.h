@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,7 +41,7 @@ struct Executor {
   std::vector<mesos::v1::TaskInfo> queued_tasks;
   std::vector<mesos::v1::Task> launched_tasks;
   std::vector<mesos::v1::Task> terminated_tasks;
-  std::deque<mesos::v1::Task> completed_tasks;
+  std::list<mesos::v1::Task> completed_tasks;
 };
 
 struct Framework {

@@ -105,6 +105,7 @@ Task<Result<ContainerTermination>> Container::live() {
       launched_.set(std::move(status));
     } else {
       state_ = State::kRunning;
+      forget_command();
       launched_.set({});
     }
   }
@@ -156,7 +157,12 @@ Status Container::update(const std::vector<mesos::v1::Resource>& resources,
   }
   config_ = std::move(changed);
   // Without it the next run of the agent has older numbers, and nothing else.
-  auto written = write_checkpoint(file(kConfigFile), config_);
+  ContainerConfig whole;
+  auto written = read_checkpoint(file(kConfigFile), &whole);
+  if (written) {
+    set_resources(resources, limits, &whole);
+    written = write_checkpoint(file(kConfigFile), whole);
+  }
   if (!written) LOG(WARNING) << written.error().message;
   return {};
 }
@@ -255,11 +261,29 @@ Task<Status> Container::resolve_user() {
 Status Container::complete_config() {
   config_.set_created_directory(!base::path_exists(config_.directory()));
   config_.set_attachable(wants_switchboard(config_, services_.options));
-  const bool inherits = isolators::is_debug(config_) && parent_ != nullptr;
-  auto info = make_launch_info(config_, inherits ? &parent_->config().launch_info() : nullptr);
+  std::optional<LaunchInfo> inherited;
+  if (isolators::is_debug(config_) && parent_ != nullptr) {
+    TRY(inherited, parent_->launch_info_for_sessions());
+  }
+  auto info = make_launch_info(config_, inherited ? &*inherited : nullptr);
   if (!info) return fail(ErrorKind::kInvalid, std::move(info).error().message);
   *config_.mutable_launch_info() = *std::move(info);
   return {};
+}
+
+// Of a container that runs.
+Result<LaunchInfo> Container::launch_info_for_sessions() const {
+  ContainerConfig whole;
+  if (auto read = read_checkpoint(file(kConfigFile), &whole); !read) {
+    return fail(ErrorKind::kInvalid, std::move(read).error().message);
+  }
+  return std::move(*whole.mutable_launch_info());
+}
+
+// Clearing would keep the memory for what might be put there.
+void Container::forget_command() {
+  const std::unique_ptr<mesos::v1::CommandInfo> command(config_.release_command_info());
+  const std::unique_ptr<LaunchInfo> info(config_.release_launch_info());
 }
 
 // With the configuration in it, before anything else is made: whatever is found after a crash,
@@ -520,6 +544,7 @@ void Container::recover() {
     auto recovered = isolator->recover(id_, config_);
     if (!recovered) LOG(ERROR) << recovered.error().message;
   }
+  forget_command();
   // Also if the configuration does not say so: it may be damaged.
   if (base::path_exists(file(kSwitchboardDirectory))) {
     auto switchboard = ioswitchboard::find_switchboard(file(kSwitchboardDirectory));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/own_frame.h"
 #include "base/result.h"
 #include "base/sync.h"
 #include "base/task.h"
@@ -82,6 +83,8 @@ class Container : public std::enable_shared_from_this<Container> {
   base::Status kill(int signal);
 
   const ContainerId& id() const { return id_; }
+  // As it is checkpointed, but without the command and its environment once it runs: the
+  // checkpoint has them for the few who ask.
   const ContainerConfig& config() const { return config_; }
   State state() const { return state_; }
   pid_t pid() const { return process_.pid; }
@@ -109,15 +112,17 @@ class Container : public std::enable_shared_from_this<Container> {
 
  private:
   // The steps of live().
-  base::Task<base::Status> start();
+  OWN_FRAME base::Task<base::Status> start();
   base::Task<base::Status> start_in(const Sandbox& sandbox);
-  base::Task<void> wait_for_end();
-  base::Task<base::Result<ContainerTermination>> wind_down();
+  OWN_FRAME base::Task<void> wait_for_end();
+  OWN_FRAME base::Task<base::Result<ContainerTermination>> wind_down();
 
   // The steps of start().
   base::Task<base::Status> await_parent();
   base::Task<base::Status> resolve_user();
   base::Status complete_config();
+  base::Result<mesosagent::internal::ContainerLaunchInfo> launch_info_for_sessions() const;
+  void forget_command();
   base::Status make_runtime_directory();
   void restore_runtime_directory();
   base::Result<Sandbox> make_sandbox();

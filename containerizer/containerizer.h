@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/own_frame.h"
 #include "base/result.h"
 #include "base/scope.h"
 #include "base/sync.h"
@@ -80,7 +81,7 @@ class Containerizer {
  private:
   // Lives with the container, then takes it out of the map.
   base::Task<void> run(std::shared_ptr<Container> container);
-  base::Task<void> forget_launch(const Container& container);
+  OWN_FRAME base::Task<void> forget_launch(const Container& container);
   base::Status check_parent(const ContainerId& id) const;
   std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config);
 
@@ -99,7 +100,7 @@ class Containerizer {
   base::Task<void> erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done);
 
   // Waits until nothing of that id is left of a launch that a crash has cut off.
-  base::Task<void> await_undone(ContainerId id);
+  OWN_FRAME base::Task<void> await_undone(ContainerId id);
 
   // Waits until nothing of that id is being deleted.
   base::Task<void> await_erased(ContainerId id);

@@ -30,6 +30,10 @@ constexpr char kMediaType[] = "application/x-protobuf";
 // An event with a task in it, which carries whatever its framework put there.
 constexpr size_t kMaxRecord = 256 * 1024 * 1024;
 
+// Pauses before another try begin with a part of this. An agent that is restarted is back in less
+// than a second, and does not register before its executors are back.
+constexpr std::chrono::milliseconds kFirstBackoff{100};
+
 // Of a refusal's text.
 constexpr size_t kMaxText = 4 * 1024;
 
@@ -79,14 +83,18 @@ Task<base::Error> Connection::run() {
 }
 
 Task<base::Error> Connection::keep_connected() {
+  Duration backoff{};
   while (true) {
     auto end = co_await converse();
+    const bool was_subscribed = subscribed_.is_set();
     disconnect();
     base::Error error = end ? base::Error(ErrorKind::kClosed, "The agent ended the conversation")
                             : std::move(end).error();
     if (error.kind == kRefused) co_return error;
     if (!options_.checkpoint && error.kind != kLater) co_return error;
-    co_await base::sleep_for(random_part(options_.backoff_max));
+    backoff = was_subscribed ? kFirstBackoff : std::max<Duration>(2 * backoff, kFirstBackoff);
+    backoff = std::min(backoff, options_.backoff_max);
+    co_await base::sleep_for(random_part(backoff));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "base/own_frame.h"
 #include "base/stream.h"
 #include "base/sync.h"
 #include "base/task.h"
@@ -59,18 +60,18 @@ class ServerConnection {
   };
 
   // All: false if the connection cannot be used any further.
-  base::Task<bool> greet(const Greeting& greeting);
-  base::Task<bool> read_head();
-  base::Task<bool> serve_request();
+  OWN_FRAME base::Task<bool> greet(const Greeting& greeting);
+  OWN_FRAME base::Task<bool> read_head();
+  OWN_FRAME base::Task<bool> serve_request();
 
   // Ends when the client has gone and the handler need not go on.
   base::Task<void> abandoned(ResponseWriter& writer);
 
   // Answers what never became a request; the connection is closed after it.
-  base::Task<void> refuse(int status, std::string reason);
+  OWN_FRAME base::Task<void> refuse(int status, std::string reason);
 
   // Lets the client read what was sent, then returns for the descriptor to be closed.
-  base::Task<void> wind_down();
+  OWN_FRAME base::Task<void> wind_down();
   base::Task<void> end_sending();
 
   // Drops what has arrived of the request's body.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "agent/agent.h"
+#include "base/own_frame.h"
 #include "base/task.h"
 #include "http/authentication.h"
 #include "http/message.h"
@@ -23,7 +24,7 @@ struct Context {
   std::optional<uid_t> local_user = {};
 
   // The whole response.
-  base::Task<void> reply(http::Response response) {
+  OWN_FRAME base::Task<void> reply(http::Response response) {
     // A client that is gone has no use for the result.
     (void)co_await writer.send(std::move(response));
   }

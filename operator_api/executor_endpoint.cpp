@@ -8,6 +8,7 @@
 #include "agent/tasks/event_stream.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
+#include "base/own_frame.h"
 #include "base/strings.h"
 #include "http/recordio.h"
 #include "operator_api/api.h"
@@ -112,9 +113,11 @@ std::optional<http::Response> look_up(const Context& context, const Call& call) 
 class Taker {
  public:
   explicit Taker(std::shared_ptr<EventStream> stream) : stream_(std::move(stream)) {}
-  Taker(const Taker&) = delete;
-  Taker& operator=(const Taker&) = delete;
-  ~Taker() { stream_->abandon(); }
+  Taker(Taker&&) = default;
+  Taker& operator=(Taker&&) = delete;
+  ~Taker() {
+    if (stream_ != nullptr) stream_->abandon();
+  }
 
   // The next event, or a heartbeat if there is none for long; nothing at the end.
   Task<std::optional<Event>> next() {
@@ -139,21 +142,38 @@ std::string encode(const Event& event, Encoding encoding) {
   return text;
 }
 
-Task<void> serve_events(Context& context, const Call& call, Encoding encoding) {
-  const auto stream = std::make_shared<EventStream>();
-  Taker taker(stream);
-  context.agent.tasks->subscribe(call, stream);
+// Who has subscribed.
+struct Subscriber {
+  Taker events;
+  Encoding encoding;
+};
+
+// False at the end of the events, and if the executor has gone.
+OWN_FRAME Task<bool> write_event(http::ResponseWriter& writer, std::optional<Event> event,
+                                 Encoding encoding) {
+  if (!event) {
+    (void)co_await writer.finish();
+    co_return false;
+  }
+  std::string record;
+  http::append_record(encode(*event, encoding), &record);
+  event.reset();
+  const auto sent = co_await writer.write(record);
+  co_return sent.has_value();
+}
+
+OWN_FRAME Task<bool> start_events(http::ResponseWriter& writer, Encoding encoding) {
   http::Headers headers;
   headers.set("Content-Type", name_of(encoding));
-  auto sent = co_await context.writer.start_stream(200, std::move(headers));
-  while (sent) {
-    const auto event = co_await taker.next();
-    if (!event) break;
-    std::string record;
-    http::append_record(encode(*event, encoding), &record);
-    sent = co_await context.writer.write(record);
+  const auto sent = co_await writer.start_stream(200, std::move(headers));
+  co_return sent.has_value();
+}
+
+Task<void> serve_events(http::ResponseWriter& writer, Subscriber& subscriber) {
+  bool goes_on = co_await start_events(writer, subscriber.encoding);
+  while (goes_on) {
+    goes_on = co_await write_event(writer, co_await subscriber.events.next(), subscriber.encoding);
   }
-  if (sent) (void)co_await context.writer.finish();
 }
 
 void carry_out(agent::Tasks& tasks, const Call& call) {
@@ -168,24 +188,23 @@ void carry_out(agent::Tasks& tasks, const Call& call) {
   tasks.message_from_executor(message);
 }
 
-}  // namespace
-
-Task<void> handle_executor_request(Context& context) {
+// Answers the request, unless it subscribes.
+OWN_FRAME Task<std::optional<Subscriber>> take_call(Context& context) {
   const http::Request& request = context.request;
   if (request.method != "POST") {
     co_await context.reply(method_not_allowed("POST", request.method));
-    co_return;
+    co_return std::nullopt;
   }
   const std::string* type = request.headers.find("Content-Type");
   if (type == nullptr) {
     co_await context.reply(error_response(400, "Expecting 'Content-Type' to be present"));
-    co_return;
+    co_return std::nullopt;
   }
   const auto encoding = body_encoding(*type);
   if (!encoding) {
     co_await context.reply(error_response(
         415, "Expecting 'Content-Type' of application/json or application/x-protobuf"));
-    co_return;
+    co_return std::nullopt;
   }
   http::BodyBudget::Share share(context.agent.request_bodies);
   auto text =
@@ -193,19 +212,19 @@ Task<void> handle_executor_request(Context& context) {
   if (!text) {
     co_await context.reply(text.error().code == ENOMEM ? error_response(503, text.error().message)
                                                        : error_response(text.error()));
-    co_return;
+    co_return std::nullopt;
   }
   const auto call = parse_call(*text, *encoding);
   std::string().swap(*text);
   share.release();
   if (!call) {
     co_await context.reply(call.error());
-    co_return;
+    co_return std::nullopt;
   }
   if (const auto wrong = validate_executor_call(*call); !wrong.empty()) {
     co_await context.reply(
         error_response(400, concat("Failed to validate Executor::Call: ", wrong)));
-    co_return;
+    co_return std::nullopt;
   }
   std::optional<Encoding> events;
   if (call->type() == Call::SUBSCRIBE) {
@@ -213,22 +232,32 @@ Task<void> handle_executor_request(Context& context) {
     if (!events) {
       co_await context.reply(error_response(
           406, "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'"));
-      co_return;
+      co_return std::nullopt;
     }
   }
   if (auto answer = look_up(context, *call)) {
     co_await context.reply(*std::move(answer));
-    co_return;
+    co_return std::nullopt;
   }
   // An executor takes the loss of either of its connections for the loss of its agent.
   context.writer.keep_connection();
   if (events) {
-    co_await serve_events(context, *call, *events);
-  } else {
-    // What is sent next sees what came of this, whoever sends it.
-    carry_out(*context.agent.tasks, *call);
-    co_await context.reply({.status = 202});
+    const auto stream = std::make_shared<EventStream>();
+    Subscriber subscriber{Taker(stream), *events};
+    context.agent.tasks->subscribe(*call, stream);
+    co_return std::move(subscriber);
   }
+  // What is sent next sees what came of this, whoever sends it.
+  carry_out(*context.agent.tasks, *call);
+  co_await context.reply({.status = 202});
+  co_return std::nullopt;
+}
+
+}  // namespace
+
+Task<void> handle_executor_request(Context& context) {
+  auto subscriber = co_await take_call(context);
+  if (subscriber) co_await serve_events(context.writer, *subscriber);
 }
 
 }  // namespace operator_api

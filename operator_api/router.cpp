@@ -1,5 +1,7 @@
 #include "operator_api/router.h"
 
+#include <expected>
+
 #include "base/strings.h"
 #include "http/url.h"
 #include "operator_api/routes.h"
@@ -11,36 +13,33 @@ using http::error_response;
 
 namespace {
 
-Task<void> handle_request(Context context) {
-  auto path = http::percent_decode(context.request.path);
-  if (!path) {
-    co_await context.reply(error_response(path.error()));
-    co_return;
-  }
+// The endpoint that the request gets to, or the answer if it gets to none. Completes the context.
+std::expected<const Route*, http::Response> admit(Context& context) {
+  const auto path = http::percent_decode(context.request.path);
+  if (!path) return std::unexpected(error_response(path.error()));
   const bool climbs = path->find("/..") != std::string::npos;
   const Route* route = climbs ? nullptr : find_route(*path);
-  if (route == nullptr) {
-    co_await context.reply(error_response(404));
-    co_return;
-  }
+  if (route == nullptr) return std::unexpected(error_response(404));
   const auto& rules = context.agent.flags.firewall_rules;
   if (rules && is_disabled(*route, *rules)) {
-    co_await context.reply(
+    return std::unexpected(
         error_response(403, base::concat("Endpoint '", full_path(*route), "' is disabled")));
-    co_return;
   }
   auto principal =
       context.agent.authentication.authenticate(route->access.realm, context.request.headers);
-  if (!principal) {
-    co_await context.reply(std::move(principal).error());
-    co_return;
-  }
+  if (!principal) return std::unexpected(std::move(principal).error());
   context.principal = *std::move(principal);
-  if (auto refusal = check_access(*route, context)) {
-    co_await context.reply(*std::move(refusal));
-    co_return;
+  if (auto refusal = check_access(*route, context)) return std::unexpected(*std::move(refusal));
+  return route;
+}
+
+Task<void> handle_request(Context context) {
+  auto route = admit(context);
+  if (route) {
+    co_await (*route)->handle(context);
+  } else {
+    co_await context.reply(std::move(route).error());
   }
-  co_await route->handle(context);
 }
 
 constexpr std::string_view kOperatorPath = "/slave(1)/api/v1";

@@ -1,7 +1,7 @@
 // What an executor that has subscribed by HTTP is told, in order, until its connection takes it.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 
@@ -36,7 +36,7 @@ class EventStream {
   base::Task<std::optional<Event>> take();
 
  private:
-  std::deque<Event> events_;
+  std::list<Event> events_;  // not a deque, which takes memory also when it is empty
   base::Event changed_;
   size_t bytes_ = 0;  // of events_
   bool closed_ = false;

@@ -61,8 +61,8 @@ Executor& Tasks::add_executor(Framework& framework, Executor made) {
   return executor;
 }
 
-containerizer::LaunchParameters Tasks::launch_parameters(const Framework& framework,
-                                                         const Executor& executor) const {
+Tasks::ToLaunch Tasks::launch_parameters(const Framework& framework,
+                                         const Executor& executor) const {
   std::string token;
   if (const auto& key = agent_.authentication.token_key()) {
     token = http::make_jwt({{"fid", framework.info.id().value()},
@@ -70,61 +70,68 @@ containerizer::LaunchParameters Tasks::launch_parameters(const Framework& framew
                             {"cid", executor.container_id.to_string()}},
                            *key);
   }
-  containerizer::LaunchParameters parameters;
-  parameters.id = executor.container_id;
-  parameters.directory = executor.sandbox;
-  parameters.command = command_of(agent_.flags, executor.info);
-  add_variables(executor_environment(agent_, framework, executor, token), &parameters.command);
-  if (agent_.flags.switch_user) parameters.command.set_user(user_of(framework, executor));
-  if (executor.info.has_container()) parameters.container = executor.info.container();
-  parameters.resources = allocated_resources(executor);
-  parameters.limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
+  auto parameters = std::make_unique<containerizer::LaunchParameters>();
+  parameters->id = executor.container_id;
+  parameters->directory = executor.sandbox;
+  parameters->command = command_of(agent_.flags, executor.info);
+  add_variables(executor_environment(agent_, framework, executor, token), &parameters->command);
+  if (agent_.flags.switch_user) parameters->command.set_user(user_of(framework, executor));
+  if (executor.info.has_container()) parameters->container = executor.info.container();
+  parameters->resources = allocated_resources(executor);
+  parameters->limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
   return parameters;
 }
 
 // Ends with the container, and with what is to be done about that.
-Task<void> Tasks::live(ExecutorKey key, std::optional<containerizer::LaunchParameters> launch,
-                       std::chrono::nanoseconds patience) {
+Task<void> Tasks::live(ExecutorKey key, ToLaunch launch, std::chrono::nanoseconds patience) {
   const Executor* executor = find_executor(key);
   const auto control = executor->control;
   auto end = co_await base::any_of(run_container(key, executor->container_id, std::move(launch)),
-                                   see_to_its_end(key, control, patience));
+                                   see_to_its_end(key, *control, patience));
   ended(key, std::get<0>(end));
 }
 
-Task<Result<ContainerTermination>> Tasks::run_container(
-    ExecutorKey key, isolators::ContainerId id,
-    std::optional<containerizer::LaunchParameters> launch) {
-  if (launch) {
-    auto launched = co_await agent_.containers.launch(*std::move(launch));
-    Executor* executor = find_executor(key);
-    if (!launched) {
-      ++agent_.container_launch_errors;
-      executor->control->cause =
-          EndCause{mesos::v1::TASK_FAILED, Status::REASON_CONTAINER_LAUNCH_FAILED,
-                   concat("Failed to launch container: ", launched.error().message)};
-      co_return ContainerTermination();
-    }
-    checkpoint_started(*find_framework(key.framework), *executor);
+Task<Result<ContainerTermination>> Tasks::run_container(const ExecutorKey& key,
+                                                        isolators::ContainerId id,
+                                                        ToLaunch launch) {
+  if (launch != nullptr && !co_await launch_container(key, std::move(launch))) {
+    co_return ContainerTermination();
   }
   co_return co_await agent_.containers.wait(id);
 }
 
-// Never ends by itself: what it does makes the container end.
-Task<void> Tasks::see_to_its_end(ExecutorKey key, std::shared_ptr<ExecutorControl> control,
-                                 std::chrono::nanoseconds patience) {
-  const auto first = co_await base::any_of(
-      wait_for(control->subscribed), wait_for(control->shutting_down), base::sleep_task(patience));
+Task<bool> Tasks::launch_container(const ExecutorKey& key, ToLaunch launch) {
+  auto launched = co_await agent_.containers.launch(std::move(*launch));
   Executor* executor = find_executor(key);
-  if (first.index() == 2 && executor->state == Executor::State::kRegistering) {
-    LOG(WARNING) << "Executor '" << key.executor << "' of framework " << key.framework
-                 << " did not register within " << base::to_string(patience);
-    destroy(*executor, {mesos::v1::TASK_FAILED, Status::REASON_EXECUTOR_REGISTRATION_TIMEOUT,
-                        concat("Executor did not register within ", base::to_string(patience))});
+  if (!launched) {
+    ++agent_.container_launch_errors;
+    executor->control->cause =
+        EndCause{mesos::v1::TASK_FAILED, Status::REASON_CONTAINER_LAUNCH_FAILED,
+                 concat("Failed to launch container: ", launched.error().message)};
+    co_return false;
   }
-  co_await control->shutting_down.wait();
-  executor = find_executor(key);
-  co_await base::sleep_for(shutdown_grace_of(agent_.flags, executor->info));
+  checkpoint_started(*find_framework(key.framework), *executor);
+  co_return true;
+}
+
+Task<void> Tasks::see_to_its_start(const ExecutorKey& key, ExecutorControl& control,
+                                   std::chrono::nanoseconds patience) {
+  const auto first = co_await base::any_of(
+      wait_for(control.subscribed), wait_for(control.shutting_down), base::sleep_task(patience));
+  Executor* executor = find_executor(key);
+  if (first.index() != 2 || executor->state != Executor::State::kRegistering) co_return;
+  LOG(WARNING) << "Executor '" << key.executor << "' of framework " << key.framework
+               << " did not register within " << base::to_string(patience);
+  destroy(*executor, {mesos::v1::TASK_FAILED, Status::REASON_EXECUTOR_REGISTRATION_TIMEOUT,
+                      concat("Executor did not register within ", base::to_string(patience))});
+}
+
+// Never ends by itself: what it does makes the container end.
+Task<void> Tasks::see_to_its_end(const ExecutorKey& key, ExecutorControl& control,
+                                 std::chrono::nanoseconds patience) {
+  co_await see_to_its_start(key, control, patience);
+  co_await control.shutting_down.wait();
+  co_await base::sleep_for(shutdown_grace_of(agent_.flags, find_executor(key)->info));
   LOG(INFO) << "Killing executor '" << key.executor << "' of framework " << key.framework
             << ": its time to end by itself is over";
   if (const auto container = agent_.containers.find(find_executor(key)->container_id)) {

@@ -52,7 +52,7 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
     }
   }
   for (const auto& key : waiting) {
-    scope_.spawn(live(key, std::nullopt, std::chrono::nanoseconds::max()));
+    scope_.spawn(live(key, nullptr, std::chrono::nanoseconds::max()));
   }
   if (any) {
     reconnect(recovered);

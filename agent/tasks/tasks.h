@@ -20,6 +20,7 @@
 #include "agent/tasks/event_stream.h"
 #include "agent/tasks/executor_control.h"
 #include "agent/tasks/update_streams.h"
+#include "base/own_frame.h"
 #include "base/scope.h"
 #include "proto/ids.h"
 #include "proto/mesos/internal/messages.pb.h"
@@ -156,15 +157,18 @@ class Tasks {
 
   // executor_life.cpp: from an executor's container to the end of its tasks.
   Executor& add_executor(Framework& framework, Executor executor);
-  containerizer::LaunchParameters launch_parameters(const Framework& framework,
-                                                    const Executor& executor) const;
-  base::Task<void> live(ExecutorKey key, std::optional<containerizer::LaunchParameters> launch,
-                        std::chrono::nanoseconds patience);
+  // What the container of an executor is launched with; nullptr: it runs already. It is held until
+  // then, and no longer.
+  using ToLaunch = std::unique_ptr<containerizer::LaunchParameters>;
+  ToLaunch launch_parameters(const Framework& framework, const Executor& executor) const;
+  base::Task<void> live(ExecutorKey key, ToLaunch launch, std::chrono::nanoseconds patience);
   base::Task<base::Result<containerizer::ContainerTermination>> run_container(
-      ExecutorKey key, isolators::ContainerId id,
-      std::optional<containerizer::LaunchParameters> launch);
-  base::Task<void> see_to_its_end(ExecutorKey key, std::shared_ptr<ExecutorControl> control,
+      const ExecutorKey& key, isolators::ContainerId id, ToLaunch launch);
+  OWN_FRAME base::Task<bool> launch_container(const ExecutorKey& key, ToLaunch launch);
+  base::Task<void> see_to_its_end(const ExecutorKey& key, ExecutorControl& control,
                                   std::chrono::nanoseconds patience);
+  OWN_FRAME base::Task<void> see_to_its_start(const ExecutorKey& key, ExecutorControl& control,
+                                              std::chrono::nanoseconds patience);
   void ended(const ExecutorKey& key,
              const base::Result<containerizer::ContainerTermination>& termination);
   void shut_down(Framework& framework, Executor& executor);

@@ -2,7 +2,7 @@
 // a log. The same for updates of tasks and of operations; only their records differ.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,13 +41,13 @@ class UpdateStream {
   bool ended() const { return ended_; }
   const Update& head() const { return queue_.front(); }
   const Update& newest() const { return queue_.back(); }
-  const std::deque<Update>& queue() const { return queue_; }
+  const std::list<Update>& queue() const { return queue_; }
 
  private:
   void pop();
 
   std::optional<RecordLog> log_;
-  std::deque<Update> queue_;
+  std::list<Update> queue_;      // not a deque, which takes memory also when it is empty
   std::set<std::string> known_;  // uuids of all updates that have come, acknowledged or not
   bool ended_ = false;           // a terminal update is acknowledged
 };

@@ -3,6 +3,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/files.h"
 #include "base/strings.h"
 
@@ -50,7 +52,7 @@ Task<Status> CgroupsIsolator::prepare(const ContainerId& id, const ContainerConf
 }
 
 Status CgroupsIsolator::make_groups(const ContainerId& id, const ContainerConfig& config) {
-  Owner owner{config, id.to_path(kNestingSeparator)};
+  Owner owner{id.to_path(kNestingSeparator), std::make_unique<ContainerConfig>(config)};
   const Owner& known = owners_.insert_or_assign(id, std::move(owner)).first->second;
   for (const auto& subsystem : subsystems_) {
     TRY_VOID(subsystem->hierarchy().create(known.group));
@@ -65,13 +67,13 @@ Status CgroupsIsolator::make_groups(const ContainerId& id, const ContainerConfig
       }
     }
   }
-  return write_limits(known);
+  return write_limits(known.group, config);
 }
 
-Status CgroupsIsolator::write_limits(const Owner& owner) {
+Status CgroupsIsolator::write_limits(const std::string& group, const ContainerConfig& config) {
   std::string failures;
   for (const auto& subsystem : subsystems_) {
-    auto updated = subsystem->update(owner.group, owner.config);
+    auto updated = subsystem->update(group, config);
     if (updated) continue;
     if (!failures.empty()) failures += "; ";
     failures += concat("Failed to update subsystem '", subsystem->controller(),
@@ -84,8 +86,10 @@ Status CgroupsIsolator::write_limits(const Owner& owner) {
 Task<Status> CgroupsIsolator::isolate(const ContainerId& id, pid_t pid) {
   const auto own = owners_.find(id);
   if (own == owners_.end()) co_return {};
+  const auto asked = std::exchange(own->second.asked, nullptr);
+  if (asked == nullptr) co_return {};
   for (const auto& subsystem : subsystems_) {
-    CO_TRY_VOID(subsystem->isolate(id, own->second.config, pid));
+    CO_TRY_VOID(subsystem->isolate(id, *asked, pid));
   }
   co_return {};
 }
@@ -93,8 +97,7 @@ Task<Status> CgroupsIsolator::isolate(const ContainerId& id, pid_t pid) {
 Status CgroupsIsolator::update(const ContainerId& id, const ContainerConfig& config) {
   const auto own = owners_.find(id);
   if (own == owners_.end()) return {};
-  own->second.config = config;
-  return write_limits(own->second);
+  return write_limits(own->second.group, config);
 }
 
 std::optional<Task<Limitation>> CgroupsIsolator::watch(const ContainerId& id) {
@@ -146,7 +149,7 @@ Task<Status> CgroupsIsolator::cleanup(const ContainerId& id) {
 Status CgroupsIsolator::recover(const ContainerId& id, const ContainerConfig& config) {
   if (!owns_groups(id, config)) return {};
   const Owner& owner =
-      owners_.insert_or_assign(id, Owner{config, id.to_path(kNestingSeparator)}).first->second;
+      owners_.insert_or_assign(id, Owner{id.to_path(kNestingSeparator)}).first->second;
   for (const auto& subsystem : subsystems_) subsystem->start_counting(owner.group);
   return {};
 }

@@ -29,14 +29,14 @@ class CgroupsIsolator final : public Isolator {
 
  private:
   struct Owner {
-    ContainerConfig config;
     std::string group;
+    std::unique_ptr<const ContainerConfig> asked = {};  // for isolate(), until then
   };
 
   // Whether the container has groups of its own; otherwise it lives in its nearest ancestor's.
   static bool owns_groups(const ContainerId& id, const ContainerConfig& config);
   const Owner* nearest_owner(ContainerId id) const;
-  base::Status write_limits(const Owner& owner);
+  base::Status write_limits(const std::string& group, const ContainerConfig& config);
   base::Status make_groups(const ContainerId& id, const ContainerConfig& config);
 
   std::vector<std::unique_ptr<Subsystem>> subsystems_;

@@ -28,7 +28,7 @@ TEST_F(UpdatesTest, OneUpdateAtATimeInOrder) {
   EXPECT_THAT(story("t"), ElementsAre("TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"));
   EXPECT_TRUE(find_executor()->terminated_tasks.empty());
   ASSERT_EQ(1U, find_executor()->completed_tasks.size());
-  EXPECT_EQ(3, find_executor()->completed_tasks[0].statuses_size());
+  EXPECT_EQ(3, find_executor()->completed_tasks.front().statuses_size());
   EXPECT_EQ(1U, agent_->state.counters.tasks_finished);
 }
 
