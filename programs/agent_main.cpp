@@ -239,6 +239,7 @@ Status serve(agent::Agent& agent, base::EventLoop& loop) {
     loop.run();
     return {};
   }
+  agent::start_garbage_collection(agent);
   // What an earlier run has left is known before the first request, which may be waiting already.
   if (membership) membership->start();
   listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
