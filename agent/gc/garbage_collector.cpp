@@ -73,22 +73,23 @@ bool GarbageCollector::unschedule(const std::string& path) {
 }
 
 void GarbageCollector::schedule(const std::string& path, Age age) {
-  Status marked;
-  if (age == Age::kFromNow) marked = mark_changed(options_.work_dir, path);
-  const auto changed = last_change(options_.work_dir, path);
-  if (!changed) {
-    LOG_IF(ERROR, changed.error().kind != ErrorKind::kNotFound)
-        << "Not to be collected: " << changed.error().message;
+  const auto age_of = [&]() -> Result<nanoseconds> {
+    if (age == Age::kFromNow) {
+      TRY_VOID(mark_changed(options_.work_dir, path));
+      return nanoseconds(0);
+    }
+    TRY(const auto changed, last_change(options_.work_dir, path));
+    return std::chrono::system_clock::now() - changed;
+  };
+  const auto passed = age_of();
+  if (!passed) {
+    LOG_IF(ERROR, passed.error().kind != ErrorKind::kNotFound)
+        << "Not to be collected: " << passed.error().message;
     return;
   }
   // A clock that was set, or a user who can set the directory's time, makes it wait for no longer
   // than one that has just ended.
-  nanoseconds passed = std::chrono::system_clock::now() - *changed;
-  if (age == Age::kFromNow && !marked) {
-    LOG(WARNING) << marked.error().message;
-    passed = {};
-  }
-  add(path, Clock::now() + options_.delay - std::clamp(passed, nanoseconds(0), options_.delay));
+  add(path, Clock::now() + options_.delay - std::clamp(*passed, nanoseconds(0), options_.delay));
 }
 
 void GarbageCollector::forget(const std::string& path) {
@@ -141,6 +142,11 @@ Task<Result<bool>> GarbageCollector::reclaim(std::string path) {
 
 // --- Deleting ---
 
+// Whatever kept it may be gone by then.
+void GarbageCollector::add_again(const std::string& path) {
+  add(path, Clock::now() + std::max<nanoseconds>(options_.delay, kRetry));
+}
+
 Task<void> GarbageCollector::run() {
   while (true) {
     changed_.clear();
@@ -157,7 +163,9 @@ Task<void> GarbageCollector::run() {
 
 Task<void> GarbageCollector::collect(std::string path) {
   if (options_.in_use(path)) {
-    LOG(ERROR) << "Not deleting '" << path << "', which is in use";
+    // A container that an earlier run has left, and that is just being destroyed, say.
+    LOG(WARNING) << "Not deleting '" << path << "' yet, which is in use";
+    add_again(path);
     co_return;
   }
   removing_ = path;
@@ -175,9 +183,7 @@ Task<void> GarbageCollector::collect(std::string path) {
   }
   ++failed_;
   LOG(ERROR) << "Failed to collect garbage: " << removed.error().message;
-  // Whatever kept it may be gone by then.
-  if (!waiting_.contains(path))
-    add(path, Clock::now() + std::max<nanoseconds>(options_.delay, kRetry));
+  if (!waiting_.contains(path)) add_again(path);
 }
 
 Task<void> GarbageCollector::watch_disk() {

@@ -89,6 +89,7 @@ class GarbageCollector final : public containerizer::SandboxCollector {
   using Turn = std::pair<Clock::time_point, uint64_t>;  // when it is due; who came first
 
   void add(const std::string& path, Clock::time_point due);
+  void add_again(const std::string& path);
   std::optional<std::string> take_due();
   base::Task<void> run();
   base::Task<void> collect(std::string path);
