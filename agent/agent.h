@@ -8,6 +8,7 @@
 #include "agent/authentication.h"
 #include "agent/authorizer.h"
 #include "agent/flags.h"
+#include "agent/gc/garbage_collector.h"
 #include "agent/logging_level.h"
 #include "agent/resource_provider_configs.h"
 #include "agent/state.h"
@@ -22,16 +23,7 @@ namespace agent {
 class Tasks;
 
 struct Agent {
-  Agent(Flags flags_, mesos::v1::AgentInfo info_, containerizer::Services services)
-      : flags(std::move(flags_)),
-        info(std::move(info_)),
-        request_bodies(kLargeRequests * flags.max_request_size.count()),
-        containers(std::move(services)) {
-    if (flags.resource_provider_config_dir) {
-      resource_provider_configs.emplace(*flags.resource_provider_config_dir);
-    }
-    if (flags.acls) authorizer.emplace(*flags.acls);
-  }
+  Agent(Flags flags_, mesos::v1::AgentInfo info_, containerizer::Services services);
 
   const Flags flags;
 
@@ -74,7 +66,12 @@ struct Agent {
 
   LoggingLevel logging_level;
   std::optional<ResourceProviderConfigs> resource_provider_configs;
+
+  GarbageCollector garbage;  // deletes nothing before it is started
   containerizer::Containerizer containers;
 };
+
+// To be called when what an earlier run has left is known.
+void start_garbage_collection(Agent& agent);
 
 }  // namespace agent

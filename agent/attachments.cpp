@@ -30,14 +30,19 @@ std::string standalone_sandboxes(const Agent& agent) {
   return base::join_path(agent.flags.work_dir, containerizer::kChildrenDirectory);
 }
 
+// Not by a link: sandboxes that were collected are not attached any more.
+bool is_directory(const std::string& path) {
+  struct stat info{};
+  return lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 // Of a name below <work_dir>/containers.
 std::optional<Attachment> standalone_sandbox(const Agent& agent, std::string_view name) {
   mesos::v1::ContainerID id;
   id.set_value(std::string(name));
   if (!isolators::validate_container_id(id)) return std::nullopt;
   std::string path = base::join_path(standalone_sandboxes(agent), name);
-  struct stat info{};
-  if (lstat(path.c_str(), &info) < 0 || !S_ISDIR(info.st_mode)) return std::nullopt;
+  if (!is_directory(path)) return std::nullopt;
   return Attachment{path, path};
 }
 
@@ -89,6 +94,7 @@ std::optional<std::string_view> below(std::string_view path, std::string_view pr
 
 std::vector<Attachment> list_attachments(const Agent& agent) {
   auto attached = attach_executors(agent);
+  std::erase_if(attached, [](const auto& entry) { return !is_directory(entry.second.real_path); });
   if (auto file = log_file(agent.flags)) {
     attached.emplace(kLog, Attachment{std::string(kLog), *std::move(file), true});
   }
@@ -126,7 +132,8 @@ std::optional<VirtualPath> find_attachment(const Agent& agent, const std::string
   }
   // One executor's paths are never below another's.
   for (auto& [virtual_path, attachment] : attach_executors(agent)) {
-    if (const auto rest = below(path, virtual_path)) {
+    const auto rest = below(path, virtual_path);
+    if (rest && is_directory(attachment.real_path)) {
       return VirtualPath{std::move(attachment), std::string(*rest)};
     }
   }

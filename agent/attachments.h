@@ -7,7 +7,8 @@
 //   <work_dir>/containers/<cid>                             a standalone container's sandbox
 //
 // Nested containers' sandboxes are below their roots'. All are found in the agent's state and on
-// disk when they are asked for, so there is nothing to keep in step.
+// disk when they are asked for, so there is nothing to keep in step: with its directory a sandbox
+// loses its virtual paths.
 #pragma once
 
 #include <optional>

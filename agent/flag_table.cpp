@@ -430,6 +430,9 @@ constexpr std::array kTable = {
     row<&Flags::disallow_sharing_agent_pid_namespace>(
         "disallow_sharing_agent_pid_namespace", "false",
         "Refuse containers that ask for the agent's own pid namespace."),
+    row<&Flags::disk_watch_interval, above_zero>(
+        "disk_watch_interval", "1mins",
+        "How often it is looked how full the disk of sandboxes is."),
     row<&Flags::domain_socket_location, socket_path>(
         "domain_socket_location", kNone,
         "Where --http_executor_domain_sockets makes its socket, by default agent.sock in "

@@ -66,6 +66,7 @@ struct Flags {
   std::optional<SecretFile> credential;
   std::string default_role;
   bool disallow_sharing_agent_pid_namespace = false;
+  std::chrono::nanoseconds disk_watch_interval{};
   std::optional<std::string> domain_socket_location;
   std::optional<std::map<std::string, std::string>> executor_environment_variables;
   std::chrono::nanoseconds executor_registration_timeout{};

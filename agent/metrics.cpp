@@ -1,7 +1,5 @@
 #include "agent/metrics.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -92,18 +90,14 @@ Value counter(const Snapshot& now) {
   return static_cast<double>(now.state.counters.*kCounter);
 }
 
-// Of what this agent does not do yet: it provisions no images, and collects no garbage.
+// Of what this agent does not do yet: it provisions no images.
 Value none(const Snapshot&) { return 0; }
 
 // How old a sandbox may become before it is collected: the less, the fuller the disk is.
 Value max_sandbox_age(const Snapshot& now) {
-  struct statvfs disk{};
-  if (statvfs(now.agent.flags.work_dir.c_str(), &disk) < 0 || disk.f_blocks == 0) {
-    return std::nullopt;
-  }
-  const double usage = 1 - static_cast<double>(disk.f_bavail) / static_cast<double>(disk.f_blocks);
-  const double left = std::max(0.0, 1 - now.agent.flags.gc_disk_headroom - usage);
-  return seconds(now.agent.flags.gc_delay) * left;
+  const auto usage = read_disk_usage(now.agent.flags.work_dir);
+  if (!usage) return std::nullopt;
+  return seconds(now.agent.garbage.max_allowed_age(*usage));
 }
 
 // The gauge comes with the isolator that makes file systems for containers.
@@ -160,9 +154,17 @@ constexpr Row kMetrics[] = {
      "Root file systems that could not be removed."},
     {"containerizer/mesos/provisioner/remove_container_errors", kCounter, none,
      "Containers whose root file systems could not be removed."},
-    {"gc/path_removals_failed", kCounter, none, "Sandboxes that could not be collected."},
-    {"gc/path_removals_pending", kGauge, none, "Sandboxes that wait for their collection."},
-    {"gc/path_removals_succeeded", kCounter, none, "Sandboxes that were collected."},
+    {"gc/path_removals_failed", kCounter,
+     [](const Snapshot& now) -> Value { return static_cast<double>(now.agent.garbage.failed()); },
+     "Directories that could not be deleted."},
+    {"gc/path_removals_pending", kGauge,
+     [](const Snapshot& now) -> Value { return static_cast<double>(now.agent.garbage.pending()); },
+     "Directories that wait for their deletion."},
+    {"gc/path_removals_succeeded", kCounter,
+     [](const Snapshot& now) -> Value {
+       return static_cast<double>(now.agent.garbage.succeeded());
+     },
+     "Directories of what has ended that were deleted."},
     {"resource_provider_manager/events/disconnect", kCounter,
      counter<&Counters::resource_provider_disconnections>, "Resource providers that went away."},
     {"resource_provider_manager/events/subscribe", kCounter,

@@ -70,10 +70,11 @@ Result<uint64_t> mount_of(int fd) {
 // which others could lead elsewhere.
 class TreeRemover {
  public:
-  explicit TreeRemover(uint64_t mount) : mount_(mount) {}
+  TreeRemover(uint64_t mount, const std::stop_token& stop) : mount_(mount), stop_(stop) {}
 
   // Deletes `name` in the directory `parent`.
   Status remove(int parent, const char* name, int depth = 0) {
+    if (stop_.stop_requested()) return fail("stopped before it was done");
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return {};
       if (errno != EISDIR) return fail_path("unlink", name);
@@ -118,6 +119,7 @@ class TreeRemover {
       errno = 0;
       while (dirent* entry = readdir(dir.get())) {
         if (!is_dot(entry->d_name)) note(remove(dir_fd, entry->d_name, depth + 1));
+        if (stop_.stop_requested()) return result;
         errno = 0;
       }
       if (errno != 0) note(fail_path("readdir", name));
@@ -141,6 +143,7 @@ class TreeRemover {
   }
 
   const uint64_t mount_;
+  const std::stop_token& stop_;
   int top_ = -1;
   uint64_t lifted_ = 0;
 };
@@ -211,7 +214,7 @@ Status make_directories(const std::string& path, mode_t mode) {
   return fail_path("mkdir", path);
 }
 
-Status remove_tree(const std::string& path) {
+Status remove_tree(const std::string& path, const std::stop_token& stop) {
   std::string whole = path;
   while (whole.ends_with('/')) whole.pop_back();
   const std::string name = whole.substr(whole.rfind('/') + 1);
@@ -222,7 +225,7 @@ Status remove_tree(const std::string& path) {
   Fd fd(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return errno == ENOENT ? Status() : fail_path("open", parent);
   TRY(const uint64_t mount, mount_of(fd.get()));
-  auto removed = TreeRemover(mount).remove(fd.get(), name.c_str());
+  auto removed = TreeRemover(mount, stop).remove(fd.get(), name.c_str());
   if (!removed) {
     return fail(std::move(removed).error().with_context(concat("Failed to delete '", path, "'")));
   }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,9 @@ Status make_directories(const std::string& path, mode_t mode = 0755);
 // `path` or below and deletes nothing on another mount (a bind mount neither), also when someone
 // swaps directories meanwhile. Goes on after a failure, so as much as possible goes; the error is
 // the first. Any depth takes a bounded number of descriptors and little stack. kInvalid for "/" and
-// for what ends in "." or "..".
-Status remove_tree(const std::string& path);
+// for what ends in "." or "..". When `stop` is requested it ends with an error, and leaves the
+// rest.
+Status remove_tree(const std::string& path, const std::stop_token& stop = {});
 
 // The names in a directory, without "." and "..", sorted. ENOENT is kNotFound.
 Result<std::vector<std::string>> list_directory(const std::string& path);

@@ -18,6 +18,7 @@
 #include "containerizer/options.h"
 #include "containerizer/paths.h"
 #include "containerizer/sandbox.h"
+#include "containerizer/sandbox_collector.h"
 #include "containerizer/statistics.h"
 #include "containerizer/status_file.h"
 #include "ioswitchboard/launch.h"
@@ -39,6 +40,8 @@ struct Services {
   std::unique_ptr<Launcher> launcher;
   std::vector<std::unique_ptr<Isolator>> isolators;  // in the order of their prepare()
   std::unique_ptr<fetcher::Fetcher> fetcher = std::make_unique<fetcher::Fetcher>(options.fetcher);
+  // Of the sandboxes of standalone and nested containers; none: they stay until they are removed.
+  SandboxCollector* sandbox_collector = nullptr;
 };
 
 // The container's side of its standard streams.

@@ -109,7 +109,11 @@ Containerizer::Containerizer(Services services)
 
 // --- Launch ---
 
-Status Containerizer::check_parent(const ContainerId& id) const {
+// Whether a container of that id can be launched now.
+Status Containerizer::check_free(const ContainerId& id) const {
+  if (containers_.contains(id)) {
+    return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
+  }
   if (!id.has_parent()) return {};
   const auto parent = find(id.parent());
   if (parent == nullptr) {
@@ -134,14 +138,15 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
   const ContainerId id = parameters.id;
   co_await await_undone(id);
   co_await await_erased(id);
-  if (containers_.contains(id)) {
-    co_return fail(ErrorKind::kAlreadyExists, concat("Container ", id.to_string(), " exists"));
-  }
-  CO_TRY_VOID(check_parent(id));
+  CO_TRY_VOID(check_free(id));
   CO_TRY_VOID(check_spare_descriptors());
   const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
   ContainerConfig config = make_config(parameters, parent, services_.options);
   CO_TRY_VOID(check_supported(config));
+  if (services_.sandbox_collector != nullptr && !parameters.directory) {
+    CO_TRY(const bool at_once, co_await services_.sandbox_collector->reclaim(config.directory()));
+    if (!at_once) CO_TRY_VOID(check_free(id));
+  }
   auto container = add(id, std::move(config));
   if (!id.has_parent()) ended_.drop_root(id);
   LaunchGuard guard(container);
@@ -170,7 +175,16 @@ Task<void> Containerizer::run(std::shared_ptr<Container> container) {
     }
   }
   containers_.erase(id);
+  discard_sandbox(container->config(), SandboxCollector::Age::kFromNow);
   container->end(std::move(termination));
+}
+
+void Containerizer::discard_sandbox(const ContainerConfig& config, SandboxCollector::Age age) {
+  if (services_.sandbox_collector == nullptr || !config.has_directory()) return;
+  const auto id = ContainerId::from_message(config.container_id());
+  const bool is_executor =
+      !id.has_parent() && config.directory() != Sandbox::path_of(services_.options.work_dir, id);
+  if (!is_executor) services_.sandbox_collector->schedule(config.directory(), age);
 }
 
 // Deletes what a launch has made that came to nothing; an earlier container's end is kept. The
@@ -264,14 +278,17 @@ Task<Status> Containerizer::erase(ContainerId id, bool sandbox) {
 }
 
 Task<void> Containerizer::erase_files(ContainerId id, bool sandbox, std::shared_ptr<Erased> done) {
-  Status erased = co_await base::run_on_worker(
-      [id, sandbox, paths = services_.paths, work_dir = services_.options.work_dir] {
-        // The sandbox first: as long as there is the runtime directory, an agent that starts after
-        // a crash knows the container, and its removal can be asked for again.
-        const Status removed =
-            sandbox ? Sandbox::remove(work_dir, recorded_sandbox(paths, work_dir, id)) : Status();
-        return removed ? remove_runtime_directory(paths, id) : removed;
-      });
+  const std::string& work_dir = services_.options.work_dir;
+  const std::string path = sandbox ? recorded_sandbox(services_.paths, work_dir, id) : "";
+  Status erased = co_await base::run_on_worker([id, path, paths = services_.paths, work_dir] {
+    // The sandbox first: as long as there is the runtime directory, an agent that starts after a
+    // crash knows the container, and its removal can be asked for again.
+    const Status removed = path.empty() ? Status() : Sandbox::remove(work_dir, path);
+    return removed ? remove_runtime_directory(paths, id) : removed;
+  });
+  if (erased && sandbox && services_.sandbox_collector != nullptr) {
+    services_.sandbox_collector->forget(path);
+  }
   erasing_.erase(id);
   done->set(std::move(erased));
 }
@@ -365,11 +382,15 @@ void Containerizer::recover_below(const std::string& directory,
 }
 
 void Containerizer::recover_container(const ContainerId& id) {
+  ContainerConfig config;
   if (ended_.find(id)) {
     if (!id.has_parent()) ended_.recover_root(id);
+    const bool collected = services_.sandbox_collector != nullptr;
+    if (collected && read_checkpoint(services_.paths.file(id, kConfigFile), &config)) {
+      discard_sandbox(config, SandboxCollector::Age::kAsOnDisk);
+    }
     return;
   }
-  ContainerConfig config;
   auto read = read_checkpoint(services_.paths.file(id, kConfigFile), &config);
   if (!read) {
     // Nothing can have been started: the configuration is written first. Or the file was damaged

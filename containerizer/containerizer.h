@@ -82,7 +82,8 @@ class Containerizer {
   // Lives with the container, then takes it out of the map.
   base::Task<void> run(std::shared_ptr<Container> container);
   OWN_FRAME base::Task<void> forget_launch(const Container& container);
-  base::Status check_parent(const ContainerId& id) const;
+  base::Status check_free(const ContainerId& id) const;
+  void discard_sandbox(const ContainerConfig& config, SandboxCollector::Age age);
   std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config);
 
   // The steps of recover().

@@ -241,6 +241,7 @@ Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
     loop.run();
     return {};
   }
+  agent::start_garbage_collection(agent);
   // What an earlier run has left is known before the first request, which may be waiting already.
   if (membership) membership->start();
   listeners->serve(agent, connection_limits(agent.flags.max_connections), scope);

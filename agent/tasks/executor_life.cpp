@@ -249,6 +249,8 @@ void Tasks::remove_if_done(Framework& framework, Executor& executor) {
                  !executor.terminated_tasks.empty())) {
     return;
   }
+  // First: if the agent ends in between, the next run takes care of the executor again.
+  discard_executor(framework, executor);
   checkpoint_completed(framework, executor);
   executor.control.reset();
   const std::string id = executor.info.executor_id().value();

@@ -70,6 +70,7 @@ Framework& Tasks::add_framework(const mesos::v1::FrameworkInfo& info, const std:
   }
   framework.info = info;
   framework.pid = scheduler_pid(pid);
+  unschedule_framework(info.id().value());
   checkpoint_framework(framework);
   return framework;
 }
@@ -81,6 +82,7 @@ void Tasks::remove_if_idle(Framework& framework) {
   // Else what was said of tasks that were never launched may still have to be said again.
   if (framework.terminating) updates_.drop_framework(id);
   framework.terminating = false;
+  discard_framework(framework, GarbageCollector::Age::kFromNow);
   archive(std::move(framework));
   state_.frameworks.erase(id);
   end_drain_if_done();

@@ -191,18 +191,29 @@ Task<void> Tasks::run_launch(ExecutorKey key, const Launch& launch) {
     made.container_id = isolators::ContainerId::root_of(base::make_uuid());
     made.sandbox = MetaPaths(agent_.flags.work_dir, agent_.info.id().value())
                        .sandbox({key.framework, key.executor, made.container_id.to_string()});
-    auto sandbox = co_await make_sandbox(*framework, made);
+    const auto reclaimed = co_await reclaim(key);
     framework = find_framework(key.framework);
+    base::Status sandbox;
+    if (reclaimed && waits()) {
+      sandbox = co_await make_sandbox(*framework, made);
+      framework = find_framework(key.framework);
+    }
     if (!waits() || !take_pending(*framework, launch.tasks)) {
       owe_exit(launch, key.framework);
-      if (framework != nullptr) remove_if_idle(*framework);
+      if (framework != nullptr) {
+        discard_executor(*framework, made);
+        remove_if_idle(*framework);
+      }
       co_return;
     }
-    if (!sandbox) {
+    if (!reclaimed || !sandbox) {
       refuse(*framework, launch,
-             {Status::REASON_EXECUTOR_TERMINATED,
-              concat("Failed to create the executor's directory: ", sandbox.error().message)});
+             !reclaimed ? Refusal{Status::REASON_GC_ERROR, reclaimed.error().message}
+                        : Refusal{Status::REASON_EXECUTOR_TERMINATED,
+                                  concat("Failed to create the executor's directory: ",
+                                         sandbox.error().message)});
       owe_exit(launch, key.framework);
+      discard_executor(*framework, made);
       remove_if_idle(*framework);
       co_return;
     }

@@ -58,6 +58,7 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
     reconnect(recovered);
     co_await executors_back(waiting);
   }
+  co_await discard_leftovers(recovered);
   state_.recovering = false;
   for (const auto& key : waiting) {
     Framework* framework = nullptr;
@@ -120,6 +121,7 @@ void Tasks::recover_framework(const RecoveredFramework& recovered) {
   for (const auto& executor : recovered.executors) recover_executor(framework, executor);
   const std::string id = framework.info.id().value();
   if (framework.executors.empty()) {
+    discard_framework(framework, GarbageCollector::Age::kAsOnDisk);
     archive(std::move(framework));
   } else {
     state_.frameworks.emplace(id, std::move(framework));

@@ -238,6 +238,15 @@ class Tasks {
   std::optional<std::string> update_log(const Framework& framework, const Executor* executor,
                                         const std::string& task) const;
 
+  // garbage.cpp: when directories are left to be collected, and when they are needed again.
+  void discard_task(const Framework& framework, const Executor& executor,
+                    const std::string& task) const;
+  void discard_executor(const Framework& framework, const Executor& executor) const;
+  void discard_framework(const Framework& framework, GarbageCollector::Age age) const;
+  void unschedule_framework(const std::string& framework) const;
+  base::Task<base::Status> reclaim(ExecutorKey key);
+  base::Task<void> discard_leftovers(const RecoveredAgent& recovered);
+
   // recovery.cpp
   void recover_framework(const RecoveredFramework& recovered);
   void recover_executor(Framework& framework, const RecoveredExecutor& recovered);

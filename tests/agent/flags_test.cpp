@@ -88,6 +88,7 @@ TEST(Flags, have_the_documented_defaults) {
   EXPECT_THAT(flags.containerizers, ElementsAre("mesos"));
   EXPECT_EQ(flags.default_role, "*");
   EXPECT_FALSE(flags.disallow_sharing_agent_pid_namespace);
+  EXPECT_EQ(flags.disk_watch_interval, 1min);
   EXPECT_EQ(flags.domain_socket_location, std::nullopt);
   EXPECT_EQ(flags.executor_environment_variables, std::nullopt);
   EXPECT_EQ(flags.external_log_file, std::nullopt);
@@ -377,7 +378,7 @@ TEST(Flags, print_as_apache_mesos_prints_them) {
           Pair("cgroups_hierarchy", "/sys/fs/cgroup"), Pair("cgroups_limit_swap", "false"),
           Pair("cgroups_root", "t5051"), Pair("containerizers", "mesos"), Pair("default_role", "*"),
           Pair("disallow_sharing_agent_pid_namespace", "false"),
-          Pair("executor_registration_timeout", "1mins"),
+          Pair("disk_watch_interval", "1mins"), Pair("executor_registration_timeout", "1mins"),
           Pair("executor_reregistration_timeout", "2secs"),
           Pair("executor_shutdown_grace_period", "5secs"),
           Pair("fetcher_cache_dir", "/tmp/mesos/fetch"), Pair("fetcher_cache_size", "2GB"),

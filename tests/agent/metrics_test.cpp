@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "base/event_loop.h"
 #include "tests/agent/cluster.h"
+#include "tests/base/loop_test.h"
+#include "tests/scratch.h"
 
 namespace {
 
@@ -82,7 +84,7 @@ mesos::v1::AgentInfo info_with(const std::vector<mesos::v1::Resource>& resources
   return info;
 }
 
-class Metrics : public testing::Test {
+class Metrics : public tests::LoopTest {
  protected:
   std::map<std::string, double> collect() {
     std::map<std::string, double> values;
@@ -92,7 +94,6 @@ class Metrics : public testing::Test {
     return values;
   }
 
-  base::EventLoop loop_;
   // No container is launched here, so none needs a launcher.
   static agent::Flags make_flags() {
     agent::Flags flags;
@@ -166,6 +167,42 @@ TEST_F(Metrics, RevocableAndSharedResources) {
   EXPECT_DOUBLE_EQ(1.85, values["slave/cpus_used"]);
   EXPECT_EQ(0.5, values["slave/cpus_revocable_used"]);
   EXPECT_EQ(100, values["slave/disk_used"]);
+}
+
+TEST_F(Metrics, OfGarbage) {
+  tests::ScratchDirectory scratch;
+  agent::Flags flags = make_flags();
+  flags.work_dir = scratch.path();
+  agent::Agent agent(flags, {},
+                     containerizer::Services{{}, containerizer::RuntimePaths("/nowhere"), {}, {}});
+  agent.garbage.options().remove = [](const auto&, const std::string& path, const auto&) {
+    return path.ends_with("bad") ? base::Status(base::fail("it cannot be deleted"))
+                                 : base::Status();
+  };
+  for (const std::string name : {"good", "bad", "young"}) {
+    const std::string path = scratch / ("containers/" + name);
+    std::filesystem::create_directories(path);
+    if (name == "young") continue;
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(20));
+  }
+  const auto value = [&agent](std::string_view name) {
+    for (const auto& metric : agent::collect_metrics(agent)) {
+      if (metric.name == name) return metric.value;
+    }
+    return -1.0;
+  };
+  for (const std::string name : {"good", "bad", "young"}) {
+    agent.garbage.schedule(scratch / ("containers/" + name),
+                           agent::GarbageCollector::Age::kAsOnDisk);
+  }
+  EXPECT_EQ(3, value("gc/path_removals_pending"));
+  agent.garbage.start();
+  await(
+      [&] { return value("gc/path_removals_succeeded") + value("gc/path_removals_failed") == 2; });
+  EXPECT_EQ(1, value("gc/path_removals_succeeded"));
+  EXPECT_EQ(1, value("gc/path_removals_failed"));
+  EXPECT_EQ(2, value("gc/path_removals_pending"));  // the one that failed waits again
 }
 
 TEST_F(Metrics, AFullDiskShortensTheLivesOfSandboxes) {

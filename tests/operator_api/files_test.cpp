@@ -316,6 +316,18 @@ TEST_F(FilesTest, Debug) {
                                                 scratch_ / "executors/container-1", "\"")));
 }
 
+TEST_F(FilesTest, NothingIsAttachedOfWhatWasCollected) {
+  add_cluster();
+  const std::string path = "/frameworks/framework-1/executors/executor-0/runs/latest";
+  const std::string real = scratch_ / "executors/container-0";
+  EXPECT_NE(std::string::npos, get("/files/debug").body.find(real));
+  fs::remove_all(real);
+  EXPECT_EQ(std::string::npos, get("/files/debug").body.find(real));
+  EXPECT_FALSE(agent::find_attachment(*agent_, path).has_value());
+  EXPECT_EQ("404 ", names(path));
+  EXPECT_TRUE(agent::find_attachment(*agent_, kShort).has_value());
+}
+
 TEST_F(FilesTest, TheLog) {
   const std::string log = scratch_ / "agent.log";
   ASSERT_TRUE(base::write_file(log, "a line"));
