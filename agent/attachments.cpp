@@ -90,6 +90,29 @@ std::optional<std::string_view> below(std::string_view path, std::string_view pr
   return path;
 }
 
+// A running executor's volumes are shown where it sees them, in its sandbox, though for the agent
+// they are elsewhere.
+VirtualPath enter_volume(const Agent& agent, VirtualPath path) {
+  const auto framework = agent.state.frameworks.find(path.attachment.framework_id);
+  if (framework == agent.state.frameworks.end()) return path;
+  const auto executor = framework->second.executors.find(path.attachment.executor_id);
+  const bool is_present = executor != framework->second.executors.end() &&
+                          executor->second.sandbox == path.attachment.real_path;
+  const auto container =
+      is_present ? agent.containers.find(executor->second.container_id) : nullptr;
+  if (container == nullptr) return path;
+  for (const auto& volume : container->config().volumes()) {
+    if (const auto rest = below(path.rest, volume.container_path())) {
+      path.attachment.virtual_path =
+          base::join_path(path.attachment.virtual_path, volume.container_path());
+      path.attachment.real_path = volume.host_path();
+      path.rest = std::string(*rest);
+      return path;
+    }
+  }
+  return path;
+}
+
 }  // namespace
 
 std::vector<Attachment> list_attachments(const Agent& agent) {
@@ -134,7 +157,7 @@ std::optional<VirtualPath> find_attachment(const Agent& agent, const std::string
   for (auto& [virtual_path, attachment] : attach_executors(agent)) {
     const auto rest = below(path, virtual_path);
     if (rest && is_directory(attachment.real_path)) {
-      return VirtualPath{std::move(attachment), std::string(*rest)};
+      return enter_volume(agent, {std::move(attachment), std::string(*rest)});
     }
   }
   return std::nullopt;

@@ -1,5 +1,7 @@
 #include "containerizer/command.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "fetcher/uri.h"
 
@@ -40,12 +42,13 @@ base::Status check_supported(const ContainerConfig& config) {
   if (info.volumes_size() > 0 && !isolators::is_debug(config)) {
     return base::fail(ErrorKind::kInvalid, "Volumes are not supported by this agent yet");
   }
-  for (const auto& resource : config.resources()) {
-    if (resource.disk().has_volume()) {
-      return base::fail(ErrorKind::kInvalid,
-                        concat("Persistent volumes are not supported by this agent yet: '",
-                               resource.disk().volume().container_path(), "'"));
-    }
+  // Executors get theirs, by whoever knows where they are.
+  const auto is_volume = [](const auto& resource) { return resource.disk().has_volume(); };
+  if (config.volumes().empty() && std::ranges::any_of(config.resources(), is_volume)) {
+    return base::fail(
+        ErrorKind::kInvalid,
+        "Only executors have persistent volumes: containers nested in them find those "
+        "in the executor's sandbox");
   }
   for (const auto& uri : config.command_info().uris()) TRY_VOID(fetcher::check_uri(uri));
   return {};

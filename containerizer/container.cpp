@@ -71,13 +71,6 @@ Limitation describe_switchboard_death(const Result<std::optional<int>>& status) 
 
 }  // namespace
 
-void set_resources(const std::vector<mesos::v1::Resource>& resources,
-                   const std::map<std::string, double>& limits, ContainerConfig* config) {
-  config->mutable_resources()->Assign(resources.begin(), resources.end());
-  config->clear_limits();
-  for (const auto& [name, value] : limits) (*config->mutable_limits())[name].set_value(value);
-}
-
 Container::Container(Services& services, ContainerId id, ContainerConfig config,
                      std::shared_ptr<Container> parent)
     : services_(services),
@@ -138,6 +131,7 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   CO_TRY(LaunchSpec spec, co_await prepare());
   CO_TRY(StandardStreams streams, open_streams(sandbox));
   CO_TRY_VOID(start_process(spec, streams));
+  tell_process();
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) CO_TRY_VOID(co_await isolator->isolate(id_, process_.pid));
   }
@@ -145,13 +139,12 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   co_return co_await release(spec);
 }
 
-Status Container::update(const std::vector<mesos::v1::Resource>& resources,
-                         const std::map<std::string, double>& limits) {
+Status Container::update(const Allocation& allocation) {
   if (state_ == State::kStarting) {
     return fail(ErrorKind::kConflict, "The container is being launched");
   }
   ContainerConfig changed = config_;
-  set_resources(resources, limits, &changed);
+  set_allocation(allocation, &changed);
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) TRY_VOID(isolator->update(id_, changed));
   }
@@ -560,6 +553,7 @@ void Container::recover() {
     process_.pid = *pid;
     process_.pidfd = *std::move(pidfd);
     if (!never_started_) state_ = State::kRunning;
+    tell_process();
   }
 }
 
@@ -607,9 +601,21 @@ StatisticsReader Container::usage_reader() const {
   };
 }
 
+void Container::tell_process() {
+  for (const auto& isolator : services_.isolators) {
+    if (applies(*isolator)) isolator->set_process(id_, config_, process_.pidfd.get());
+  }
+}
+
+// Whether the tree's root is no executor's: they have their sandboxes elsewhere.
+bool Container::is_standalone() const {
+  if (parent_ != nullptr) return parent_->is_standalone();
+  return !config_.has_directory() ||
+         config_.directory() == Sandbox::path_of(services_.options.work_dir, id_.root());
+}
+
 bool Container::applies(const Isolator& isolator) const {
-  // Every tree of this agent has a standalone root.
-  if (!isolator.supports_standalone()) return false;
+  if (!isolator.supports_standalone() && is_standalone()) return false;
   return !id_.has_parent() || isolator.supports_nesting();
 }
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/sync.h"
 #include "base/task.h"
+#include "containerizer/allocation.h"
 #include "containerizer/command.h"
 #include "containerizer/launcher.h"
 #include "containerizer/options.h"
@@ -29,9 +30,6 @@ namespace containerizer {
 
 using isolators::ContainerTermination;
 using isolators::Isolator;
-
-void set_resources(const std::vector<mesos::v1::Resource>& resources,
-                   const std::map<std::string, double>& limits, ContainerConfig* config);
 
 // What all containers of an agent use.
 struct Services {
@@ -78,9 +76,8 @@ class Container : public std::enable_shared_from_this<Container> {
   // the termination, and that of the children.
   void request_destroy(ContainerTermination cause = {});
 
-  // Other resources and limits, for a root. kConflict: it does not run yet.
-  base::Status update(const std::vector<mesos::v1::Resource>& resources,
-                      const std::map<std::string, double>& limits);
+  // Other resources, limits and volumes, for a root. kConflict: it does not run yet.
+  base::Status update(const Allocation& allocation);
 
   // Sends a signal to the command. Before it runs, and for SIGKILL, this ends the container.
   base::Status kill(int signal);
@@ -153,6 +150,8 @@ class Container : public std::enable_shared_from_this<Container> {
   ContainerTermination make_termination();
   void set_cause(const isolators::Limitation& limitation);
 
+  void tell_process();
+  bool is_standalone() const;
   bool applies(const Isolator& isolator) const;
   std::string file(std::string_view name) const { return services_.paths.file(id_, name); }
 

@@ -61,7 +61,7 @@ ContainerConfig make_config(const LaunchParameters& parameters,
   config.set_container_class(parameters.container_class);
   *config.mutable_command_info() = parameters.command;
   if (parameters.container) *config.mutable_container_info() = *parameters.container;
-  set_resources(parameters.resources, parameters.limits, &config);
+  set_allocation(parameters.allocation, &config);
   if (options.switch_user && parameters.command.has_user()) {
     config.set_user(parameters.command.user());
   } else if (parent != nullptr && parent->config().has_user()) {
@@ -234,14 +234,12 @@ Status Containerizer::kill(const ContainerId& id, int signal) {
   return container->kill(signal);
 }
 
-Status Containerizer::update(const ContainerId& id,
-                             const std::vector<mesos::v1::Resource>& resources,
-                             const std::map<std::string, double>& limits) {
+Status Containerizer::update(const ContainerId& id, const Allocation& allocation) {
   const auto container = find(id);
   if (container == nullptr) {
     return fail(ErrorKind::kNotFound, concat("Container ", id.to_string(), " cannot be found"));
   }
-  return container->update(resources, limits);
+  return container->update(allocation);
 }
 
 Task<void> Containerizer::destroy_all() {

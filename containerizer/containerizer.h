@@ -22,8 +22,7 @@ struct LaunchParameters {
   ContainerConfig::Class container_class = ContainerConfig::DEFAULT;
   mesos::v1::CommandInfo command;
   std::optional<mesos::v1::ContainerInfo> container;
-  std::vector<mesos::v1::Resource> resources;
-  std::map<std::string, double> limits;
+  Allocation allocation;
   // The sandbox of a root that is no standalone container (see Sandbox::create).
   std::optional<std::string> directory;
 };
@@ -50,10 +49,9 @@ class Containerizer {
   // Sends a signal to the container's command, as Container::kill. kNotFound: it is not running.
   base::Status kill(const ContainerId& id, int signal);
 
-  // Gives a running root other resources and limits. kNotFound: it is not there; kConflict: it does
-  // not run yet. Other errors: some of it could not be set.
-  base::Status update(const ContainerId& id, const std::vector<mesos::v1::Resource>& resources,
-                      const std::map<std::string, double>& limits);
+  // Gives a running root other resources, limits and volumes. kNotFound: it is not there;
+  // kConflict: it does not run yet. Other errors: some of it could not be set.
+  base::Status update(const ContainerId& id, const Allocation& allocation);
 
   // Asks for the end of all containers and waits until they are gone.
   base::Task<void> destroy_all();

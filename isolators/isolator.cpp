@@ -12,6 +12,8 @@ Task<Status> Isolator::prepare(const ContainerId&, const ContainerConfig&, Launc
   co_return {};
 }
 
+void Isolator::set_process(const ContainerId&, const ContainerConfig&, int) {}
+
 Task<Status> Isolator::isolate(const ContainerId&, pid_t) { co_return {}; }
 
 Status Isolator::update(const ContainerId&, const ContainerConfig&) { return {}; }

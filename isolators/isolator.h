@@ -56,6 +56,10 @@ class Isolator {
   virtual base::Task<base::Status> prepare(const ContainerId& id, const ContainerConfig& config,
                                            LaunchSpec* spec);
 
+  // The container has this process: before isolate() and, if it still runs, after recover(). The
+  // pidfd is open until cleanup().
+  virtual void set_process(const ContainerId& id, const ContainerConfig& config, int pidfd);
+
   // The process exists, but waits.
   virtual base::Task<base::Status> isolate(const ContainerId& id, pid_t pid);
 

@@ -1,5 +1,5 @@
-// posix/cpu, posix/mem, filesystem/posix: what Apache Mesos applies to executors where nothing can
-// be isolated. They support neither nested nor standalone containers, so to those they do nothing.
+// posix/cpu, posix/mem: what Apache Mesos applies to executors where nothing can be isolated. They
+// support neither nested nor standalone containers, so to those they do nothing.
 #pragma once
 
 #include "isolators/isolator.h"

@@ -9,6 +9,7 @@
 #include "isolators/cgroups/cpu.h"
 #include "isolators/cgroups/memory.h"
 #include "isolators/filesystem_linux.h"
+#include "isolators/filesystem_posix.h"
 #include "isolators/namespaces_pid.h"
 #include "isolators/posix.h"
 
@@ -99,6 +100,12 @@ Status add_posix(const std::set<std::string>&, const IsolatorOptions&, Isolators
   return {};
 }
 
+Status add_filesystem_posix(const std::set<std::string>&, const IsolatorOptions&,
+                            Isolators* isolators) {
+  isolators->push_back(std::make_unique<FilesystemPosixIsolator>());
+  return {};
+}
+
 Status add_filesystem_linux(const std::set<std::string>&, const IsolatorOptions&,
                             Isolators* isolators) {
   isolators->push_back(std::make_unique<FilesystemLinuxIsolator>());
@@ -120,7 +127,7 @@ constexpr char kPosixCpu[] = "posix/cpu";
 constexpr char kPosixMem[] = "posix/mem";
 
 constexpr Entry kEntries[] = {
-    {kFilesystemPosix, false, add_posix<kFilesystemPosix>},
+    {kFilesystemPosix, false, add_filesystem_posix},
     {"filesystem/linux", true, add_filesystem_linux},
     {kPosixCpu, false, add_posix<kPosixCpu>},
     {kPosixMem, false, add_posix<kPosixMem>},

@@ -65,8 +65,9 @@ Task<void> launch(Exchange& exchange, containerizer::LaunchParameters parameters
 Task<void> launch_container(Exchange& exchange) {
   const auto& wanted = exchange.call.launch_container();
   auto parameters = launch_parameters(wanted);
-  parameters.resources.assign(wanted.resources().begin(), wanted.resources().end());
-  for (const auto& [name, value] : wanted.limits()) parameters.limits[name] = value.value();
+  auto& allocation = parameters.allocation;
+  allocation.resources.assign(wanted.resources().begin(), wanted.resources().end());
+  for (const auto& [name, value] : wanted.limits()) allocation.limits[name] = value.value();
   co_await launch(exchange, std::move(parameters));
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/tasks/command_executor.h"
 #include "agent/tasks/container_resources.h"
+#include "agent/tasks/container_volumes.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
 #include "base/duration.h"
@@ -23,9 +24,10 @@ namespace {
 
 Task<void> wait_for(base::Event& event) { co_await event.wait(); }
 
-bool has_resources(const isolators::ContainerConfig& config,
-                   const std::vector<mesos::v1::Resource>& resources,
-                   const std::map<std::string, double>& limits) {
+// (What volumes it has is said by its resources.)
+bool has_allocation(const isolators::ContainerConfig& config,
+                    const containerizer::Allocation& allocation) {
+  const auto& [resources, limits, volumes] = allocation;
   return std::ranges::equal(config.resources(), resources,
                             [](const auto& a, const auto& b) {
                               return a.SerializeAsString() == b.SerializeAsString();
@@ -77,9 +79,20 @@ Tasks::ToLaunch Tasks::launch_parameters(const Framework& framework,
   add_variables(executor_environment(agent_, framework, executor, token), &parameters->command);
   if (agent_.flags.switch_user) parameters->command.set_user(user_of(framework, executor));
   if (executor.info.has_container()) parameters->container = executor.info.container();
-  parameters->resources = allocated_resources(executor);
-  parameters->limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
+  parameters->allocation = allocation_of(executor);
   return parameters;
+}
+
+// What the executor and its tasks have now. That the volumes have their places, the check of the
+// launches has seen.
+containerizer::Allocation Tasks::allocation_of(const Executor& executor) const {
+  containerizer::Allocation allocation;
+  allocation.resources = allocated_resources(executor);
+  allocation.limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
+  auto volumes = container_volumes(agent_.flags.work_dir, allocation.resources);
+  if (volumes) allocation.volumes = *std::move(volumes);
+  LOG_IF(ERROR, !volumes) << volumes.error().message;
+  return allocation;
 }
 
 // Ends with the container, and with what is to be done about that.
@@ -155,10 +168,9 @@ bool Tasks::update_container(const Framework& framework, Executor& executor) {
   if (container == nullptr) return true;  // its end is on the way here
   // An executor runs before it can subscribe; but whoever claims to be it need not wait for that.
   if (container->state() == containerizer::Container::State::kStarting) return true;
-  const auto resources = allocated_resources(executor);
-  const auto limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
-  if (has_resources(container->config(), resources, limits)) return true;
-  auto updated = agent_.containers.update(executor.container_id, resources, limits);
+  const auto allocation = allocation_of(executor);
+  if (has_allocation(container->config(), allocation)) return true;
+  auto updated = agent_.containers.update(executor.container_id, allocation);
   if (updated) return true;
   LOG(ERROR) << "Failed to update the resources of executor '"
              << executor.info.executor_id().value() << "': " << updated.error().message;

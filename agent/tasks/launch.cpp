@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "agent/tasks/command_executor.h"
+#include "agent/tasks/container_volumes.h"
 #include "agent/tasks/reservations.h"
 #include "agent/tasks/tasks.h"
 #include "base/strings.h"
@@ -272,7 +273,7 @@ std::optional<Tasks::Refusal> Tasks::check_launch(const Framework& framework,
     return Refusal{Status::REASON_EXECUTOR_TERMINATED,
                    "No executor is expected to launch and there is no executor running"};
   }
-  return std::nullopt;
+  return check_volumes(executor, launch);
 }
 
 std::optional<Tasks::Refusal> Tasks::check_resources(const Launch& launch) const {
@@ -289,6 +290,37 @@ std::optional<Tasks::Refusal> Tasks::check_resources(const Launch& launch) const
     return Refusal{Status::REASON_RESOURCES_UNKNOWN,
                    "The resources of the task, or of its executor, are not known to the agent"};
   }
+  return std::nullopt;
+}
+
+// All that the executor would have must fit into its one sandbox. What is refused here harms nobody
+// else; if an update of the container failed for it, the executor would have to go.
+std::optional<Tasks::Refusal> Tasks::check_volumes(const Executor* executor,
+                                                   const Launch& launch) const {
+  const auto& own = launch.executor.resources();
+  std::vector<mesos::v1::Resource> wanted(own.begin(), own.end());
+  for (const auto& task : launch.tasks) {
+    wanted.insert(wanted.end(), task.resources().begin(), task.resources().end());
+  }
+  auto volumes = container_volumes(agent_.flags.work_dir, wanted);
+  if (volumes && volumes->empty()) return std::nullopt;
+  if (volumes && executor != nullptr) {
+    const auto present = allocated_resources(*executor);
+    wanted.insert(wanted.end(), present.begin(), present.end());
+    volumes = container_volumes(agent_.flags.work_dir, wanted);
+  }
+  if (!volumes) {
+    return Refusal{Status::REASON_TASK_INVALID, volumes.error().message, mesos::v1::TASK_ERROR};
+  }
+  if (auto there = check_directories(*volumes); !there) {
+    return Refusal{Status::REASON_RESOURCES_UNKNOWN, there.error().message};
+  }
+  const bool read_only = std::ranges::any_of(*volumes, &containerizer::PersistentVolume::read_only);
+  const bool by_links =
+      std::ranges::find(agent_.flags.isolation, "filesystem/linux") == agent_.flags.isolation.end();
+  LOG_IF(WARNING, read_only && by_links)
+      << "A volume of " << describe(launch.tasks)
+      << " can be written though it is to be read-only: that takes filesystem/linux";
   return std::nullopt;
 }
 

@@ -148,6 +148,7 @@ class Tasks {
   base::Task<void> run_launch(ExecutorKey key, const Launch& launch);
   std::optional<Refusal> check_launch(const Framework& framework, const Launch& launch) const;
   std::optional<Refusal> check_resources(const Launch& launch) const;
+  std::optional<Refusal> check_volumes(const Executor* executor, const Launch& launch) const;
   void refuse(Framework& framework, const Launch& launch, const Refusal& refusal);
   void owe_exit(const Launch& launch, const std::string& framework);
   base::Task<base::Status> make_sandbox(const Framework& framework, const Executor& executor);
@@ -161,6 +162,7 @@ class Tasks {
   // then, and no longer.
   using ToLaunch = std::unique_ptr<containerizer::LaunchParameters>;
   ToLaunch launch_parameters(const Framework& framework, const Executor& executor) const;
+  containerizer::Allocation allocation_of(const Executor& executor) const;
   base::Task<void> live(ExecutorKey key, ToLaunch launch, std::chrono::nanoseconds patience);
   base::Task<base::Result<containerizer::ContainerTermination>> run_container(
       const ExecutorKey& key, isolators::ContainerId id, ToLaunch launch);

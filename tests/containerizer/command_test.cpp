@@ -160,6 +160,15 @@ TEST(Command, WhatIsNotSupported) {
   volumes.mutable_container_info()->add_volumes();
   EXPECT_EQ("Volumes are not supported by this agent yet", refusal(volumes));
 
+  ContainerConfig persistent;
+  persistent.add_resources()->mutable_disk()->mutable_volume()->set_container_path("data");
+  EXPECT_EQ(
+      "Only executors have persistent volumes: containers nested in them find those in the "
+      "executor's sandbox",
+      refusal(persistent));
+  persistent.add_volumes()->set_container_path("data");
+  EXPECT_EQ("", refusal(persistent));
+
   ContainerConfig uris;
   uris.mutable_command_info()->add_uris()->set_value("file:///x");
   EXPECT_EQ("", refusal(uris));

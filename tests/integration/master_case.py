@@ -12,6 +12,7 @@ from rawhttp import TIMEOUT
 from scripted_master import ScriptedMaster
 from scripted_scheduler import Framework
 from scripted_tasks import Task
+from wire import Message
 
 # What the recorded agents had.
 RECORDED_RESOURCES = "cpus:2;mem:23081;disk:252899;ports:[31000-32000]"
@@ -88,6 +89,16 @@ class MasterTestCase(OwnAgentTestCase):
         task = self.master.run_task(framework, self.master.task(framework, command, **fields))
         self.master.await_state(task, "TASK_RUNNING")
         return task
+
+    def apply(self, info: Message, **kwargs: object) -> Message:
+        """The status that the agent answers with."""
+        operation = self.master.apply_operation(info, **kwargs)  # type: ignore[arg-type]
+        return self.master.expect("UpdateOperationStatusMessage", where=lambda message: (
+            message.get("operation_uuid", {}).get("value") == operation)).message
+
+    def finish(self, *infos: Message) -> None:
+        for info in infos:
+            self.assertEqual("OPERATION_FINISHED", self.apply(info)["status"]["state"])
 
     def container_of(self, task: Task) -> tuple[str, ...]:
         """Path of the container that the task's last update names."""

@@ -5,36 +5,10 @@ from __future__ import annotations
 import recorded_master
 from harness import eventually
 from master_case import MasterTestCase
+from volumes import create, destroy, reserve, unreserve
 from wire import Message
 
 RESOURCES = "cpus:2;mem:1024;disk:1024;ports:[31000-31100]"
-
-
-def reserved(megabytes: float = 64, **fields: object) -> Message:
-    """Disk that is reserved for the role r, as masters describe it in an operation."""
-    return {"name": "disk", "type": "SCALAR", "scalar": {"value": megabytes},
-            "reservations": [{"type": "DYNAMIC", "role": "r", "principal": "p"}], **fields}
-
-
-def volume(name: str = "v1", path: str = "data") -> Message:
-    return reserved(disk={"persistence": {"id": name, "principal": "p"},
-                          "volume": {"container_path": path, "mode": "RW"}})
-
-
-def reserve() -> Message:
-    return {"type": "RESERVE", "reserve": {"resources": [reserved()]}}
-
-
-def create(name: str = "v1") -> Message:
-    return {"type": "CREATE", "create": {"volumes": [volume(name)]}}
-
-
-def destroy(name: str = "v1") -> Message:
-    return {"type": "DESTROY", "destroy": {"volumes": [volume(name)]}}
-
-
-def unreserve() -> Message:
-    return {"type": "UNRESERVE", "unreserve": {"resources": [reserved()]}}
 
 
 class Recorded(MasterTestCase):
@@ -50,16 +24,6 @@ class Operations(MasterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.join({"resources": RESOURCES})
-
-    def apply(self, info: Message, **kwargs: object) -> Message:
-        """The status that the agent answers with."""
-        operation = self.master.apply_operation(info, **kwargs)  # type: ignore[arg-type]
-        return self.master.expect("UpdateOperationStatusMessage", where=lambda message: (
-            message.get("operation_uuid", {}).get("value") == operation)).message
-
-    def finish(self, *infos: Message) -> None:
-        for info in infos:
-            self.assertEqual("OPERATION_FINISHED", self.apply(info)["status"]["state"])
 
     def reregistered(self) -> tuple[Message, Message]:
         """Have the agent register again: that message, and the update after it."""
