@@ -251,7 +251,7 @@ class Outages(ZooKeeperTestCase):
         """A master that leads in a server that has just been started."""
         self.own.start()
         master, client = self.master(), self.client(server=self.own)
-        client.create(self.group)
+        client.make(self.group)
         enlist(client, master, self.group)
         return master
 
@@ -260,7 +260,7 @@ class Outages(ZooKeeperTestCase):
 
     def test_a_short_one_changes_nothing(self) -> None:
         master = self.lead()
-        agent = self.own_agent(timeout="10mins")
+        agent = self.own_agent(timeout="1mins")
         self.registered(master)
         self.own.kill9()
         self.await_log(agent, "The connection to ZooKeeper is lost")
