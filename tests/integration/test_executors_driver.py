@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from executor_case import DriverTestCase
-from executor_control import RemoteExecutor
 from scripted_master import ScriptedMaster
-from scripted_tasks import Task
-from wire import Message
 
 
 class Driver(DriverTestCase):
