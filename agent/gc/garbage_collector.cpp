@@ -178,7 +178,7 @@ Task<void> GarbageCollector::collect(std::string path) {
   if (removed) {
     ++succeeded_;
     forget(path);
-    VLOG(1) << "Deleted '" << path << "'";
+    LOG(INFO) << "Deleted '" << path << "', of something that has ended";
     co_return;
   }
   ++failed_;

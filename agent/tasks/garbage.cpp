@@ -12,9 +12,9 @@ namespace agent {
 using Age = GarbageCollector::Age;
 
 void Tasks::discard_task(const Framework& framework, const Executor& executor,
-                         const std::string& task) const {
+                         const std::string& task, Age age) const {
   if (!framework.info.checkpoint()) return;
-  agent_.garbage.schedule(paths().meta_task(run_of(framework, executor), task), Age::kFromNow);
+  agent_.garbage.schedule(paths().meta_task(run_of(framework, executor), task), age);
 }
 
 // Each run by itself too: if there is another one, the executor's own directories stay.

@@ -141,6 +141,10 @@ void Tasks::recover_executor(Framework& framework, const RecoveredExecutor& reco
     const std::string& framework_id = framework.info.id().value();
     const std::string& task_id = known.task_id().value();
     if (acknowledged || recovered.run.completed) {
+      // Of a run that is completed all goes at once.
+      if (!recovered.run.completed) {
+        discard_task(framework, executor, task_id, GarbageCollector::Age::kAsOnDisk);
+      }
       executor.completed_tasks.push_back(std::move(known));
       continue;
     }

@@ -241,8 +241,8 @@ class Tasks {
                                         const std::string& task) const;
 
   // garbage.cpp: when directories are left to be collected, and when they are needed again.
-  void discard_task(const Framework& framework, const Executor& executor,
-                    const std::string& task) const;
+  void discard_task(const Framework& framework, const Executor& executor, const std::string& task,
+                    GarbageCollector::Age age) const;
   void discard_executor(const Framework& framework, const Executor& executor) const;
   void discard_framework(const Framework& framework, GarbageCollector::Age age) const;
   void unschedule_framework(const std::string& framework) const;

@@ -349,7 +349,7 @@ void Tasks::acknowledge(const mesos::internal::StatusUpdateAcknowledgementMessag
   if (Executor* executor = find_executor_of_task(*framework, task_id)) {
     const auto task = find_task(executor->terminated_tasks, message.task_id());
     if (task != executor->terminated_tasks.end()) {
-      discard_task(*framework, *executor, task_id);
+      discard_task(*framework, *executor, task_id, GarbageCollector::Age::kFromNow);
       executor->completed_tasks.push_back(std::move(*task));
       executor->terminated_tasks.erase(task);
       if (executor->completed_tasks.size() > kCompletedTasks) executor->completed_tasks.pop_front();

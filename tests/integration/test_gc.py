@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -171,6 +172,22 @@ class Cluster(GcTestCase):
         self.await_gone(*others)
         self.assertTrue((self.agent.work_dir / "meta/slaves/latest/slave.info").exists())
 
+    def test_a_forgotten_agent(self) -> None:
+        """Whoever is a new agent deletes what the one before has left."""
+        self.join(LATER)
+        framework = self.master.subscribe(checkpoint=True)
+        self.run_to_end(framework, "true")
+        directories = Directories(self.agent, framework)
+        self.agent.stop()
+        (self.agent.work_dir / "meta/slaves/latest").unlink()
+        self.agent.start(wait=False)
+        self.await_registered()
+        self.assertNotEqual(directories.slave, self.master.slave_id["value"])
+        eventually(lambda: pending(self.agent) == 2, "both of its directories wait")
+        self.restart(SOON)
+        self.await_gone(directories.agent, directories.meta_agent)
+        self.run_to_end(framework, "true")
+
     def test_without_checkpoints(self) -> None:
         """No checkpoint tells of these sandboxes, but a restart does not lose them."""
         self.join(LATER)
@@ -190,9 +207,15 @@ class Cluster(GcTestCase):
         self.await_gone(directories.work)
         self.await_registered()
 
-    def test_interrupted(self) -> None:
-        """kill -9 in the middle of a deletion: the agent starts, and what is left goes."""
-        self.join(SOON)
+    def test_killed_while_deleting(self) -> None:
+        self.interrupt(self.join(SOON).kill9)
+
+    def test_stopped_while_deleting(self) -> None:
+        """It does not wait until all is deleted."""
+        self.interrupt(self.join(SOON).stop)
+
+    def interrupt(self, end: Callable[[], None]) -> None:
+        """The agent starts again, and what is left goes."""
         framework = self.master.subscribe(checkpoint=True)
         directories = None
         for attempt in range(5):
@@ -214,7 +237,8 @@ class Cluster(GcTestCase):
             deadline = time.monotonic() + 20
             while not begun() and time.monotonic() < deadline:
                 time.sleep(0.0005)
-            self.agent.kill9()
+            self.agent.expect(200, {"type": "GET_HEALTH"})
+            end()
             caught = sandbox.exists() and 0 < len(list(sandbox.iterdir())) < 200
             self.agent.start(wait=False)
             self.await_registered()

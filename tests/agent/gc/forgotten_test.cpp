@@ -24,7 +24,7 @@ class Forgotten : public testing::Test {
     const std::string sandbox = paths_.sandbox(run);
     fs::create_directories(sandbox);
     std::ofstream(sandbox + "/stdout") << "text";
-    std::ofstream(sandbox + "/stderr");
+    std::ofstream(sandbox + "/stderr") << "text";
     set_age(sandbox + "/stdout", written);
     set_age(sandbox + "/stderr", 100h);
     for (const auto& path : {sandbox, paths_.work_runs(run.framework, run.executor),
@@ -59,7 +59,7 @@ TEST_F(Forgotten, WhatIsNotKnown) {
   make({"known", "lost", "c"}, 10h);
   make({"lost", "e1", "c"}, 20h);
   make({"lost", "e2", "c"}, 10h);
-  std::ofstream(paths_.work_agent() + "/frameworks/file");
+  std::ofstream(paths_.work_agent() + "/frameworks/file") << "text";
   EXPECT_THAT(
       find_forgotten_sandboxes(paths_, {{"known", {"known"}}, {"other", {"e1"}}}),
       UnorderedElementsAre(paths_.work_executor("known", "lost"), paths_.work_framework("lost")));

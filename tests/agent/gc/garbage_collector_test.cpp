@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 
 #include "base/strings.h"
@@ -16,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using agent::GarbageCollector;
-using base::concat;
 using testing::ElementsAre;
 using Age = GarbageCollector::Age;
 using namespace std::chrono_literals;
@@ -230,34 +230,31 @@ TEST_F(Collector, KnowsHowFullTheDiskIs) {
 // The test says when a deletion ends, and how.
 class Removals {
  public:
-  auto remove() {
-    return [this](const std::string&, const std::string& path,
-                  const std::stop_token& stop) -> base::Status {
-      {
-        std::lock_guard lock(mutex_);
-        begun_.push_back(path);
-        most_ = std::max(most_, ++now_);
-      }
-      while (!go_.try_acquire_for(1ms)) {
-        if (stop.stop_requested()) return base::fail("stopped");
-      }
-      std::lock_guard lock(mutex_);
-      --now_;
-      if (failing_) return base::fail("it cannot be deleted");
-      return {};
-    };
+  base::Status remove(const std::string& path, const std::stop_token& stop) {
+    {
+      const std::lock_guard lock(mutex_);
+      begun_.push_back(path);
+      most_ = std::max(most_, ++now_);
+    }
+    while (!go_.try_acquire_for(1ms)) {
+      if (stop.stop_requested()) return base::fail("stopped");
+    }
+    const std::lock_guard lock(mutex_);
+    --now_;
+    if (failing_) return base::fail("it cannot be deleted");
+    return {};
   }
 
   std::vector<std::string> begun() {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     return begun_;
   }
   int most() {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     return most_;
   }
   void fail(bool failing) {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     failing_ = failing;
   }
   void finish(int count = 1) { go_.release(count); }
@@ -273,13 +270,17 @@ class Removals {
 
 class SlowCollector : public Collector {
  protected:
-  SlowCollector() { options_.remove = removals_.remove(); }
-  ~SlowCollector() override { collector_.reset(); }
+  SlowCollector() {
+    options_.remove = [removals = removals_](const std::string&, const std::string& path,
+                                             const std::stop_token& stop) {
+      return removals->remove(path, stop);
+    };
+  }
 
   void begin(const std::string& path) {
     collector_->schedule(path, Age::kAsOnDisk);
-    const size_t before = removals_.begun().size();
-    await([&] { return removals_.begun().size() > before; });
+    const size_t before = removals_->begun().size();
+    await([&] { return removals_->begun().size() > before; });
   }
 
   base::Task<void> note(std::string path) {
@@ -288,7 +289,7 @@ class SlowCollector : public Collector {
   }
 
   tests::Log log_;
-  Removals removals_;
+  const std::shared_ptr<Removals> removals_ = std::make_shared<Removals>();
   base::Scope scope_;
 };
 
@@ -298,10 +299,10 @@ TEST_F(SlowCollector, OneAtATimeTheOldestFirst) {
   const std::string b = make("b", 12h);
   const std::string c = make("c", 11h);
   for (const auto& path : {c, b, a}) collector_->schedule(path, Age::kAsOnDisk);
-  removals_.finish(3);
+  removals_->finish(3);
   await([&] { return collector_->succeeded() == 3; });
-  EXPECT_EQ(1, removals_.most());
-  EXPECT_EQ(3, removals_.begun().size());
+  EXPECT_EQ(1, removals_->most());
+  EXPECT_EQ(3, removals_->begun().size());
 }
 
 TEST_F(SlowCollector, TheLoopGoesOn) {
@@ -309,7 +310,7 @@ TEST_F(SlowCollector, TheLoopGoesOn) {
   begin(make("huge", 11h));
   settle();  // ends, though the deletion does not
   EXPECT_EQ(0, collector_->succeeded());
-  removals_.finish();
+  removals_->finish();
   await([&] { return collector_->succeeded() == 1; });
 }
 
@@ -324,7 +325,7 @@ TEST_F(SlowCollector, ReclaimWaitsForTheDeletion) {
   scope_.spawn(note(make("other", 1h)));
   scope_.spawn(note(path + "2"));
   EXPECT_THAT(log_, ElementsAre("kept", "kept")) << "those that it does not concern need not wait";
-  removals_.finish();
+  removals_->finish();
   run(scope_.join());
   EXPECT_THAT(log_, ElementsAre("kept", "kept", "deleted", "deleted"));
 }
@@ -335,7 +336,7 @@ TEST_F(SlowCollector, ReclaimDoesNotWaitForWhatIsBelow) {
   begin(make("c/containers/child", 11h));
   scope_.spawn(note(scratch_ / "containers/c"));
   EXPECT_THAT(log_, ElementsAre("kept"));
-  removals_.finish();
+  removals_->finish();
   await([&] { return collector_->succeeded() == 1; });
 }
 
@@ -347,23 +348,23 @@ TEST_F(SlowCollector, ReclaimGivesUp) {
   const auto reclaimed = run(collector_->reclaim(path));
   ASSERT_FALSE(reclaimed.has_value());
   EXPECT_EQ(base::ErrorKind::kTimeout, reclaimed.error().kind);
-  removals_.finish();
+  removals_->finish();
   await([&] { return collector_->succeeded() == 1; });
 }
 
 TEST_F(SlowCollector, WhatCannotBeDeletedIsTriedAgain) {
   start();
-  removals_.fail(true);
+  removals_->fail(true);
   const std::string path = make("c", 11h);
   begin(path);
-  removals_.finish();
+  removals_->finish();
   await([&] { return collector_->failed() == 1; });
   EXPECT_EQ(1, collector_->pending());
   EXPECT_EQ(0, collector_->succeeded());
   settle();
-  EXPECT_EQ(1, removals_.begun().size()) << "but not at once";
-  removals_.fail(false);
-  removals_.finish();
+  EXPECT_EQ(1, removals_->begun().size()) << "but not at once";
+  removals_->fail(false);
+  removals_->finish();
   collector_->prune(20h);
   await([&] { return collector_->succeeded() == 1; });
   EXPECT_EQ(0, collector_->pending());
@@ -371,11 +372,11 @@ TEST_F(SlowCollector, WhatCannotBeDeletedIsTriedAgain) {
 
 TEST_F(SlowCollector, WhatCannotBeDeletedCanBeReclaimed) {
   start();
-  removals_.fail(true);
+  removals_->fail(true);
   const std::string path = make("c", 11h);
   begin(path);
   scope_.spawn(note(path));
-  removals_.finish();
+  removals_->finish();
   run(scope_.join());
   EXPECT_THAT(log_, ElementsAre("deleted"));
   EXPECT_EQ(0, collector_->pending());
@@ -389,7 +390,7 @@ TEST_F(SlowCollector, WhatIsBelowNeedNotBeDeletedAnyMore) {
   fs::last_write_time(path, fs::file_time_type::clock::now() - 11h);
   begin(path);
   EXPECT_EQ(2, collector_->pending());
-  removals_.finish();
+  removals_->finish();
   await([&] { return collector_->succeeded() == 1; });
   EXPECT_EQ(1, collector_->pending());
 }

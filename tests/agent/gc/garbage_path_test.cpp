@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using agent::remove_garbage;
 using base::ErrorKind;
-using testing::ElementsAre;
 
 constexpr char kFramework[] = "slaves/S0/frameworks/f";
 constexpr char kExecutor[] = "slaves/S0/frameworks/f/executors/e";
@@ -169,10 +168,10 @@ TEST_F(GarbagePath, InterruptedItLeavesGarbage) {
        {Case{"meta/slaves/S0/frameworks/f", "framework.info"},
         Case{"meta/slaves/S0/frameworks/f/executors/e", "executor.info"},
         Case{"meta/slaves/S0/frameworks/f/executors/e/runs/c/tasks/t", "task.info"}}) {
-    put(at(path + "/" + info));
+    put(at(base::concat(path, "/", info)));
     put(at(path + "/other"));
     EXPECT_FALSE(remove_garbage(work_dir_, at(path), stopped.get_token()).has_value());
-    EXPECT_FALSE(fs::exists(at(path + "/" + info)));
+    EXPECT_FALSE(fs::exists(at(base::concat(path, "/", info))));
     EXPECT_TRUE(fs::exists(at(path + "/other")));
     EXPECT_TRUE(remove(path).has_value());
     EXPECT_FALSE(fs::exists(at(path)));

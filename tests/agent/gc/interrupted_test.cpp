@@ -17,7 +17,6 @@ using agent::RecoveredAgent;
 using testing::Contains;
 using tests::kEnded;
 using tests::kEndedRun;
-using tests::kRunning;
 
 class Interrupted : public testing::Test {
  protected:

@@ -1,8 +1,9 @@
 // Which directories are left to be collected, when, and which are not.
 
+#include <atomic>
 #include <filesystem>
-#include <fstream>
-#include <semaphore>
+#include <memory>
+#include <thread>
 
 #include "tests/agent/tasks/support.h"
 
@@ -172,13 +173,13 @@ class SlowGarbageTest : public GarbageTest {
  protected:
   // From here on the test says when deleting `path` goes on.
   void start_slow(const std::string& path) {
-    agent_->garbage.options().remove = [this, path](const std::string& work_dir,
-                                                    const std::string& asked,
-                                                    const std::stop_token& stop) -> base::Status {
+    agent_->garbage.options().remove = [path, gate = gate_](const std::string& work_dir,
+                                                            const std::string& asked,
+                                                            const std::stop_token& stop) {
       if (asked == path) {
-        begun_ = true;
-        while (!go_.try_acquire_for(std::chrono::milliseconds(1))) {
-          if (stop.stop_requested()) return base::fail("stopped");
+        gate->reached = true;
+        while (!gate->open && !stop.stop_requested()) {
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
       }
       return agent::remove_garbage(work_dir, asked, stop);
@@ -188,11 +189,14 @@ class SlowGarbageTest : public GarbageTest {
 
   void begin_deleting() {
     agent_->garbage.prune(std::chrono::hours(2));
-    await([&] { return begun_.load(); });
+    await([&] { return gate_->reached.load(); });
   }
 
-  std::atomic<bool> begun_ = false;
-  std::counting_semaphore<> go_{0};
+  struct Gate {
+    std::atomic<bool> reached = false;
+    std::atomic<bool> open = false;
+  };
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 };
 
 TEST_F(SlowGarbageTest, WaitsForTheDeletionOfItsExecutor) {
@@ -203,7 +207,7 @@ TEST_F(SlowGarbageTest, WaitsForTheDeletionOfItsExecutor) {
   settle();
   EXPECT_EQ(nullptr, find_executor());
   EXPECT_EQ(1U, agent_->state.frameworks.at("f").pending_tasks.size());
-  go_.release();
+  gate_->open = true;
   await_executor();
   subscribe();
   EXPECT_THAT(event_names(), ElementsAre("SUBSCRIBED", "LAUNCH"));
@@ -222,7 +226,7 @@ TEST_F(SlowGarbageTest, WaitsForTheDeletionOfItsFramework) {
   tasks_->run_task(run_message("t2"));
   settle();
   EXPECT_EQ(nullptr, find_executor());
-  go_.release();
+  gate_->open = true;
   await_executor();
   const agent::RunId run{"f", "e", find_executor()->container_id.to_string()};
   EXPECT_THAT(
@@ -240,7 +244,7 @@ TEST_F(SlowGarbageTest, IsDroppedIfThatTakesTooLong) {
   await_story("t2");
   EXPECT_THAT(story("t2"), ElementsAre("TASK_DROPPED REASON_GC_ERROR"));
   EXPECT_EQ(1U, count_posted("ExitedExecutorMessage") - 1U) << "the first was of the first run";
-  go_.release();
+  gate_->open = true;
   collect_all();
   EXPECT_FALSE(fs::exists(paths().work_framework("f")));
 }
@@ -253,7 +257,7 @@ TEST_F(SlowGarbageTest, AKillEndsTheWait) {
   tasks_->kill_task(kill_message("t2"));
   await_story("t2");
   EXPECT_THAT(story("t2"), ElementsAre("TASK_KILLED REASON_TASK_KILLED_DURING_LAUNCH"));
-  go_.release();
+  gate_->open = true;
   await([&] { return !agent_->state.frameworks.contains("f"); });
   EXPECT_EQ(nullptr, find_executor());
 }
@@ -315,6 +319,27 @@ TEST_F(RecoveredGarbageTest, OlderRunsGoAndTheRunningOneStays) {
   EXPECT_THAT(missing({paths().sandbox(old), paths().meta_run(old), paths().sandbox(run),
                        paths().meta_task(run, "t2")}),
               ElementsAre(paths().sandbox(old), paths().meta_run(old)));
+}
+
+TEST_F(RecoveredGarbageTest, ATaskOfAnExecutorThatRunsOn) {
+  launch("t1");
+  tasks_->run_task(run_message("t2", false));
+  events();
+  const agent::RunId run{"f", "e", find_executor()->container_id.to_string()};
+  report("t1", mesos::v1::TASK_FINISHED);
+  acknowledge(updates().back());
+  set_age(paths().meta_task(run, "t1"), std::chrono::hours(2));
+  restart();
+  await_executor();
+  Call again = call();
+  *again.mutable_subscribe()->add_unacknowledged_tasks() = task("t2");
+  subscribe(again);
+  await([&] { return !agent_->state.recovering; });
+  agent_->garbage.start();
+  await([&] { return !fs::exists(paths().meta_task(run, "t1")); });
+  settle();
+  EXPECT_THAT(missing({paths().sandbox(run), paths().meta_task(run, "t2")}), ElementsAre());
+  EXPECT_EQ(0U, agent_->garbage.pending());
 }
 
 // Else they would vanish at once: they are as old as their agent.
