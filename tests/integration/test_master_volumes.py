@@ -28,6 +28,7 @@ from wire import Message
 RESOURCES = "cpus:4;mem:2048;disk:1024;ports:[31000-31100]"
 LINKS = ISOLATION.replace(",namespaces/pid", "").replace("filesystem/linux", "filesystem/posix")
 NOBODY = pwd.getpwnam("nobody")
+UNTIL_STOP = "until test -e data/stop; do sleep 0.05; done"
 
 # Exchanges "a" in the sandbox between a directory and a link, as fast as it can.
 SWAP = """
@@ -118,7 +119,7 @@ class Volumes(VolumeTestCase):
 
     def test_goes_on_while_the_agent_restarts(self) -> None:
         framework = self.join_with_volume()
-        task = self.start(framework, "until test -e data/stop; do sleep 0.05; done; echo x > data/end")
+        task = self.start(framework, f"{UNTIL_STOP}; echo x > data/end")
         self.master.await_state(task, "TASK_RUNNING")
         self.restart()
         (self.directory / "stop").touch()
@@ -126,8 +127,8 @@ class Volumes(VolumeTestCase):
         self.assertEqual("x\n", (self.directory / "end").read_text())
 
     def test_nothing_of_it_is_left_in_the_sandbox(self) -> None:
-        """Deleting the sandbox, whoever does it and however, must not reach the volume: when its task
-        has ended it is gone from there, and what is left of a killed executor is no way to it."""
+        """Deleting the sandbox, whoever does it and however, must not reach the volume: when its
+        task has ended it is gone from there, and what a killed executor leaves is no way to it."""
         framework = self.join_with_volume()
         task = self.succeed(framework, "echo precious > data/file")
         self.assertFalse(os.path.lexists(self.sandbox(task) / "data"))
@@ -147,7 +148,7 @@ class Volumes(VolumeTestCase):
         """The first user of a shared volume has it; others may join."""
         shared = volume(shared=True)
         framework = self.join_with_volume(shared=True)
-        first = self.start(framework, "until test -e data/stop; do sleep 0.05; done",
+        first = self.start(framework, UNTIL_STOP,
                            shared, user="nobody")
         self.master.await_state(first, "TASK_RUNNING")
         self.assertEqual(NOBODY.pw_uid, self.directory.stat().st_uid)
@@ -258,7 +259,7 @@ class Volumes(VolumeTestCase):
     def test_in_the_files_api(self) -> None:
         """What a task has in its sandbox is shown in its sandbox, also if it is elsewhere."""
         framework = self.join_with_volume()
-        task = self.start(framework, "echo seen > data/file; until test -e data/stop; do sleep 0.05; done")
+        task = self.start(framework, f"echo seen > data/file; {UNTIL_STOP}")
         file = self.directory / "file"
         eventually(lambda: file.exists() and file.read_text(), "it has written")
         sandbox = f"/frameworks/{framework.id}/executors/{task.task_id}/runs/latest"
@@ -295,7 +296,7 @@ class ReadOnly(VolumeTestCase):
         self.assertIn("Read-only file system", self.output(task))
         self.assertEqual("x\n", (self.directory / "file").read_text())
         # Others may write meanwhile, and afterwards.
-        reader = self.start(framework, "until test -e data/stop; do sleep 0.05; done", readable)
+        reader = self.start(framework, UNTIL_STOP, readable)
         self.master.await_state(reader, "TASK_RUNNING")
         self.succeed(framework, "touch data/stop", writable)
         self.assertEqual("TASK_FINISHED", self.master.await_end(reader).state)
@@ -473,11 +474,13 @@ class Nested(ExecutorVolumeTestCase):
         (self.directory("v1") / "file").write_text("one")
         executor, first = self.running_executor(framework)
         sandbox = executor.environment["MESOS_SANDBOX"]
-        early = self.nest(first, "early", f"until test -e {sandbox}/data/file; do sleep 0.05; done;"
-                          "touch seen; until ! test -e ../../data/file; do sleep 0.05; done; exit 3")
+        early = self.nest(
+            first, "early", f"until test -e {sandbox}/data/file; do sleep 0.05; done; touch seen;"
+            "while test -e ../../data/file; do sleep 0.05; done; exit 3")
         task = self.with_volume(framework, self.info(framework), volume("v1", "data"))
         self.event(executor, "LAUNCH")
-        late = self.nest(first, "late", f"grep one ../../data/file && echo two > {sandbox}/data/two")
+        late = self.nest(
+            first, "late", f"grep one ../../data/file && echo two > {sandbox}/data/two")
         self.assertEqual(0, self.agent.wait(*late, nested=True)["exit_status"])
         self.assertEqual("two\n", (self.directory("v1") / "two").read_text())
         eventually(Path(sandbox, "containers", "early", "seen").exists, "it has come there too")
