@@ -99,6 +99,7 @@ Status FilesystemLinuxIsolator::attach(const Passage& passage) {
 }
 
 Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passage) {
+  if (process.pidfd < 0) return {};  // it had ended before the agent came
   TRY(const Fd tree, clone_mount(passage.directory, passage.volume.read_only()));
   const auto mount = [&]() -> Status {
     // What is mounted below a shared mount would appear in the host's namespace as well. The helper
@@ -132,6 +133,7 @@ Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passag
 
 Status FilesystemLinuxIsolator::unmount_in(const Process& process, const Passage& passage,
                                            bool remove_target) {
+  if (process.pidfd < 0) return {};
   const auto unmount = [&]() -> Status {
     TRY(const Fd sandbox, open_directory(AT_FDCWD, passage.sandbox_path));
     const auto place = find_place(sandbox.get(), passage.volume.container_path());

@@ -123,7 +123,7 @@ Status VolumeIsolator::give(const ContainerId& id, Known& known, int sandbox) {
 }
 
 // The volume's directory, not what is in it, becomes the sandbox's owner's, as in Mesos: unless
-// that is root, who may write anyway, or another container has the volume at present.
+// that is root, who may write anyway, or it is shared and another container has it at present.
 Status VolumeIsolator::give_to_user(const ContainerId& id, const PersistentVolume& volume,
                                     int sandbox, int directory) const {
   const auto has_it = [&](const auto& entry) {
@@ -132,7 +132,7 @@ Status VolumeIsolator::give_to_user(const ContainerId& id, const PersistentVolum
              return other.host_path() == volume.host_path();
            });
   };
-  if (std::ranges::any_of(known_, has_it)) return {};
+  if (volume.shared() && std::ranges::any_of(known_, has_it)) return {};
   struct stat owner{};
   if (fstat(sandbox, &owner) < 0) return base::fail_errno("stat of the sandbox");
   if (owner.st_uid == 0) return {};

@@ -37,6 +37,7 @@ Result<PersistentVolume> volume_of(const std::string& work_dir, const Resource& 
                                             "' is where the agent has something of its own"));
   }
   volume.set_read_only(disk.volume().mode() == mesos::v1::Volume::RO);
+  volume.set_shared(resource.has_shared());
   return volume;
 }
 

@@ -90,8 +90,11 @@ containerizer::Allocation Tasks::allocation_of(const Executor& executor) const {
   allocation.resources = allocated_resources(executor);
   allocation.limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
   auto volumes = container_volumes(agent_.flags.work_dir, allocation.resources);
-  if (volumes) allocation.volumes = *std::move(volumes);
-  LOG_IF(ERROR, !volumes) << volumes.error().message;
+  if (volumes) {
+    allocation.volumes = *std::move(volumes);
+  } else {
+    LOG(ERROR) << volumes.error().message;
+  }
   return allocation;
 }
 

@@ -278,10 +278,14 @@ void Tasks::apply(const Framework& framework, Executor& executor, const Status& 
   }
   if (!is_terminal(status.state())) return;
   count(status.state());
+  // A command executor ends with its task. But others may be given its volumes as soon as they hear
+  // of that.
+  const bool has_volumes = std::ranges::any_of(
+      task->resources(), [](const auto& resource) { return resource.disk().has_persistence(); });
+  const bool goes_on =
+      executor.state == Executor::State::kRunning && (!executor.is_command_executor || has_volumes);
   executor.terminated_tasks.push_back(std::move(*task));
   executor.launched_tasks.erase(task);
-  // A command executor ends with its task.
-  const bool goes_on = executor.state == Executor::State::kRunning && !executor.is_command_executor;
   if (goes_on) update_container(framework, executor);
 }
 

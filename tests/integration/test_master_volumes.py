@@ -10,13 +10,15 @@ import base64
 import json
 import os
 import pwd
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from executor_case import ExecutorTestCase
-from harness import ISOLATION, eventually, shell
+from harness import ISOLATION, bin_dir, eventually, shell
 from master_case import MasterTestCase
 from scripted_scheduler import Framework
 from scripted_tasks import Task
@@ -26,6 +28,7 @@ from wire import Message
 RESOURCES = "cpus:4;mem:2048;disk:1024;ports:[31000-31100]"
 LINKS = ISOLATION.replace(",namespaces/pid", "").replace("filesystem/linux", "filesystem/posix")
 NOBODY = pwd.getpwnam("nobody")
+UNTIL_STOP = "until test -e data/stop; do sleep 0.05; done"
 
 # Exchanges "a" in the sandbox between a directory and a link, as fast as it can.
 SWAP = """
@@ -43,8 +46,19 @@ class VolumeTestCase(MasterTestCase):
     isolation = ISOLATION
 
     def join_with_volume(self, **fields: Any) -> Framework:
-        """An agent that has the volume v1, and a framework of its role."""
-        self.join({"resources": RESOURCES, "isolation": self.isolation})
+        """An agent that has the volume v1, and a framework of its role. Any user can execute its
+        programs, wherever they have been built."""
+        self.join({"resources": RESOURCES, "isolation": self.isolation}, start=False)
+        programs = self.agent.scratch / "bin"
+        programs.mkdir()
+        for program in bin_dir().iterdir():
+            if program.name == "mesos-executor":
+                shutil.copy(program, programs)
+            else:
+                (programs / program.name).symlink_to(program)
+        self.agent.flags["launcher_dir"] = str(programs)
+        self.agent.start(wait=False)
+        self.await_registered()
         self.finish(reserve(), create(**fields))
         return self.master.subscribe(checkpoint=True, role="r")
 
@@ -59,10 +73,13 @@ class VolumeTestCase(MasterTestCase):
         task["resources"] += [allocated(resource) for resource in resources or (volume(),)]
         return self.master.run_task(framework, task)
 
+    def sandbox(self, task: Task) -> Path:
+        return next(self.agent.work_dir.glob(
+            f"slaves/*/frameworks/*/executors/{task.task_id}/runs/latest"))
+
     def output(self, task: Task) -> str:
         """What is in its sandbox's stdout and stderr."""
-        runs = list(self.agent.work_dir.glob(f"slaves/*/frameworks/*/executors/{task.task_id}/runs"))
-        return "".join((runs[0] / "latest" / name).read_text() for name in ("stdout", "stderr"))
+        return "".join((self.sandbox(task) / name).read_text() for name in ("stdout", "stderr"))
 
     def succeed(self, framework: Framework, command: str, *resources: Message,
                 user: str | None = None) -> Task:
@@ -102,7 +119,7 @@ class Volumes(VolumeTestCase):
 
     def test_goes_on_while_the_agent_restarts(self) -> None:
         framework = self.join_with_volume()
-        task = self.start(framework, "until test -e data/stop; do sleep 0.05; done; echo x > data/end")
+        task = self.start(framework, f"{UNTIL_STOP}; echo x > data/end")
         self.master.await_state(task, "TASK_RUNNING")
         self.restart()
         (self.directory / "stop").touch()
@@ -110,23 +127,28 @@ class Volumes(VolumeTestCase):
         self.assertEqual("x\n", (self.directory / "end").read_text())
 
     def test_nothing_of_it_is_left_in_the_sandbox(self) -> None:
-        """Deleting the sandbox, whoever does it and however, must not reach the volume."""
+        """Deleting the sandbox, whoever does it and however, must not reach the volume: when its
+        task has ended it is gone from there, and what a killed executor leaves is no way to it."""
         framework = self.join_with_volume()
         task = self.succeed(framework, "echo precious > data/file")
-        run = next(self.agent.work_dir.glob(f"slaves/*/frameworks/*/executors/{task.task_id}/runs/*-*"))
-        self.assertFalse(os.path.ismount(run / "data"))
-        self.assertNotIn(str(run), Path("/proc/self/mountinfo").read_text())
-        if (run / "data").is_symlink():
-            self.assertEqual(str(self.directory), os.readlink(run / "data"))
+        self.assertFalse(os.path.lexists(self.sandbox(task) / "data"))
+        task = self.start(framework, "grep precious data/file && sleep 1000")
+        self.master.await_state(task, "TASK_RUNNING")
+        os.kill(self.executor_pid(task), signal.SIGKILL)
+        self.assertEqual("TASK_FAILED", self.master.await_end(task).state)
+        place = self.sandbox(task) / "data"
+        if self.isolation == LINKS:
+            self.assertEqual(str(self.directory), os.readlink(place))
         else:
-            self.assertEqual([], list((run / "data").iterdir()))
+            self.assertEqual([], list(place.iterdir()))
+        self.assertNotIn(str(place), Path("/proc/self/mountinfo").read_text())
         self.assertEqual("precious\n", (self.directory / "file").read_text())
 
     def test_shared_by_two_tasks_at_once(self) -> None:
         """The first user of a shared volume has it; others may join."""
         shared = volume(shared=True)
         framework = self.join_with_volume(shared=True)
-        first = self.start(framework, "until test -e data/stop; do sleep 0.05; done",
+        first = self.start(framework, UNTIL_STOP,
                            shared, user="nobody")
         self.master.await_state(first, "TASK_RUNNING")
         self.assertEqual(NOBODY.pw_uid, self.directory.stat().st_uid)
@@ -144,7 +166,7 @@ class Volumes(VolumeTestCase):
         framework = self.join_with_volume()
         self.succeed(framework, "echo x > data/of-root")
         self.assertEqual(0, self.directory.stat().st_uid)
-        self.succeed(framework, "echo x > data/of-nobody && ! echo x 2>&- >> data/of-root",
+        self.succeed(framework, "echo x > data/of-nobody && ! echo x >> data/of-root",
                      user="nobody")
         info = self.directory.stat()
         self.assertEqual((NOBODY.pw_uid, NOBODY.pw_gid), (info.st_uid, info.st_gid))
@@ -237,7 +259,7 @@ class Volumes(VolumeTestCase):
     def test_in_the_files_api(self) -> None:
         """What a task has in its sandbox is shown in its sandbox, also if it is elsewhere."""
         framework = self.join_with_volume()
-        task = self.start(framework, "echo seen > data/file; until test -e data/stop; do sleep 0.05; done")
+        task = self.start(framework, f"echo seen > data/file; {UNTIL_STOP}")
         file = self.directory / "file"
         eventually(lambda: file.exists() and file.read_text(), "it has written")
         sandbox = f"/frameworks/{framework.id}/executors/{task.task_id}/runs/latest"
@@ -269,13 +291,12 @@ class ReadOnly(VolumeTestCase):
         framework = self.join_with_volume(shared=True)
         writable, readable = (volume(mode=mode, shared=True) for mode in ("RW", "RO"))
         self.succeed(framework, "echo x > data/file", writable)
-        task = self.succeed(framework, "cat data/file && ! echo y > data/file && "
-                            "! mount -o remount,bind,rw,user data 2>&- ; cat data/file", readable,
+        task = self.succeed(framework, "cat data/file && ! echo y > data/file", readable,
                             user="nobody")
         self.assertIn("Read-only file system", self.output(task))
         self.assertEqual("x\n", (self.directory / "file").read_text())
         # Others may write meanwhile, and afterwards.
-        reader = self.start(framework, "until test -e data/stop; do sleep 0.05; done", readable)
+        reader = self.start(framework, UNTIL_STOP, readable)
         self.master.await_state(reader, "TASK_RUNNING")
         self.succeed(framework, "touch data/stop", writable)
         self.assertEqual("TASK_FINISHED", self.master.await_end(reader).state)
@@ -327,6 +348,8 @@ class Executors(ExecutorVolumeTestCase):
         second = self.with_volume(framework, info, volume("v1", "one"))
         self.event(executor, "LAUNCH")
         self.assertEqual(["in-v1"], self.seen_by(pid, sandbox, "one"))
+        self.update(executor, second, "TASK_RUNNING")
+        self.master.await_state(second, "TASK_RUNNING")
         # Another run of the agent does the rest.
         self.agent.kill9()
         self.agent.start(wait=False)
@@ -413,6 +436,7 @@ class Executors(ExecutorVolumeTestCase):
                 executor.do("exit")
                 self.master.await_end(first)
             self.assert_no_containers()
+            self.master.wait_for(lambda: not self.master.agent.executors, "the master knows")
 
     def test_links_that_lead_elsewhere(self) -> None:
         """An executor that puts a link where a volume is to come gets neither the volume nor what
@@ -450,13 +474,16 @@ class Nested(ExecutorVolumeTestCase):
         (self.directory("v1") / "file").write_text("one")
         executor, first = self.running_executor(framework)
         sandbox = executor.environment["MESOS_SANDBOX"]
-        early = self.nest(first, "early", f"until test -e {sandbox}/data/file; do sleep 0.05; done;"
-                          f"until ! test -e {sandbox}/data/file; do sleep 0.05; done; exit 3")
+        early = self.nest(
+            first, "early", f"until test -e {sandbox}/data/file; do sleep 0.05; done; touch seen;"
+            "while test -e ../../data/file; do sleep 0.05; done; exit 3")
         task = self.with_volume(framework, self.info(framework), volume("v1", "data"))
         self.event(executor, "LAUNCH")
-        late = self.nest(first, "late", f"grep one ../../data/file && echo two > {sandbox}/data/two")
+        late = self.nest(
+            first, "late", f"grep one ../../data/file && echo two > {sandbox}/data/two")
         self.assertEqual(0, self.agent.wait(*late, nested=True)["exit_status"])
         self.assertEqual("two\n", (self.directory("v1") / "two").read_text())
+        eventually(Path(sandbox, "containers", "early", "seen").exists, "it has come there too")
         self.update(executor, task, "TASK_FINISHED")
         self.master.await_end(task)
         self.assertEqual(3 << 8, self.agent.wait(*early, nested=True)["exit_status"])

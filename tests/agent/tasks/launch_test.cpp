@@ -152,6 +152,56 @@ TEST_F(LaunchTest, UnknownReservationsAreUnknownResources) {
   EXPECT_THAT(story("t"), ElementsAre("TASK_DROPPED REASON_RESOURCES_UNKNOWN"));
 }
 
+internal::RunTaskMessage with_volume(internal::RunTaskMessage message, const std::string& path) {
+  auto& resource = *message.mutable_task()->add_resources();
+  resource.set_name("disk");
+  resource.set_type(mesos::v1::Value::SCALAR);
+  resource.mutable_scalar()->set_value(1);
+  auto& reservation = *resource.add_reservations();
+  reservation.set_type(mesos::v1::Resource::ReservationInfo::DYNAMIC);
+  reservation.set_role("role");
+  resource.mutable_disk()->mutable_persistence()->set_id("v");
+  resource.mutable_disk()->mutable_volume()->set_container_path(path);
+  resource.mutable_disk()->mutable_volume()->set_mode(mesos::v1::Volume::RW);
+  return message;
+}
+
+TEST_F(LaunchTest, AVolumeNeedsAPlace) {
+  tasks_->run_task(with_volume(run_message("t"), "../data"));
+  await_story("t");
+  EXPECT_THAT(story("t"), ElementsAre("TASK_ERROR REASON_TASK_INVALID"));
+  EXPECT_EQ("Persistent volume 'v': the container path '../data' has '..' in it",
+            updates()[0].status().message());
+}
+
+TEST_F(LaunchTest, AVolumeNeedsItsDirectory) {
+  tasks_->run_task(with_volume(run_message("t"), "data"));
+  await_story("t");
+  EXPECT_THAT(story("t"), ElementsAre("TASK_DROPPED REASON_RESOURCES_UNKNOWN"));
+}
+
+TEST_F(LaunchTest, AContainerHasItsTasksVolumesAsLongAsTheyRun) {
+  const std::string directory = options_.work_dir + "/volumes/roles/role/v";
+  ASSERT_TRUE(base::make_directories(directory));
+  launch("t1");
+  const auto volumes = [&] {
+    return agent_->containers.find(find_executor()->container_id)->config().volumes();
+  };
+  EXPECT_TRUE(volumes().empty());
+  tasks_->run_task(with_volume(run_message("t2", false), "data"));
+  EXPECT_THAT(event_names(), testing::Contains("LAUNCH"));
+  ASSERT_EQ(1, volumes().size());
+  EXPECT_EQ(directory, volumes()[0].host_path());
+  EXPECT_EQ("data", volumes()[0].container_path());
+  // Another in the same place: only that task is refused.
+  auto other = with_volume(run_message("t3", false), "data/more");
+  tasks_->run_task(other);
+  await_story("t3");
+  EXPECT_THAT(story("t3"), ElementsAre("TASK_ERROR REASON_TASK_INVALID"));
+  report("t2", mesos::v1::TASK_FINISHED);
+  EXPECT_TRUE(volumes().empty());
+}
+
 TEST_F(LaunchTest, WhoIsNotPartitionAwareLosesTasks) {
   has_resources_ = false;
   auto message = run_message("t");
