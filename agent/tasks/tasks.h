@@ -109,7 +109,8 @@ class Tasks {
 
   // Takes up what an earlier run has checkpointed; Agent::containers must have recovered. Executors
   // may come back from then on. Ends when they have, or their time is over
-  // (--executor_reregistration_timeout).
+  // (--executor_reregistration_timeout). With --recover=cleanup they are asked to end: all_gone()
+  // says when they have.
   base::Task<void> recover(RecoveredAgent recovered);
 
  private:
@@ -239,6 +240,7 @@ class Tasks {
   void recover_executor(Framework& framework, const RecoveredExecutor& recovered);
   void destroy_strangers();
   void reconnect(const RecoveredAgent& recovered);
+  void end_recovered(const RecoveredAgent& recovered);
   base::Task<void> executors_back(const std::vector<ExecutorKey>& waiting);
 
   Agent& agent_;
