@@ -123,9 +123,11 @@ Status Containerizer::check_parent(const ContainerId& id) const {
   return {};
 }
 
-std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerConfig config) {
+std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerConfig config,
+                                              Container::ForkedHook forked) {
   auto parent = id.has_parent() ? find(id.parent()) : nullptr;
-  auto container = std::make_shared<Container>(services_, id, std::move(config), std::move(parent));
+  auto container = std::make_shared<Container>(services_, id, std::move(config), std::move(parent),
+                                               std::move(forked));
   containers_.emplace(id, container);
   return container;
 }
@@ -142,7 +144,7 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
   const auto parent = id.has_parent() ? find(id.parent()) : nullptr;
   ContainerConfig config = make_config(parameters, parent, services_.options);
   CO_TRY_VOID(check_supported(config));
-  auto container = add(id, std::move(config));
+  auto container = add(id, std::move(config), std::move(parameters.forked));
   if (!id.has_parent()) ended_.drop_root(id);
   LaunchGuard guard(container);
   lives_.spawn(run(container));

@@ -25,6 +25,8 @@ struct LaunchParameters {
   std::map<std::string, double> limits;
   // The sandbox of a root that is no standalone container (see Sandbox::create).
   std::optional<std::string> directory;
+  // Keeps the pid elsewhere too; empty: nobody does.
+  Container::ForkedHook forked;
 };
 
 class Containerizer {
@@ -82,7 +84,8 @@ class Containerizer {
   base::Task<void> run(std::shared_ptr<Container> container);
   base::Task<void> forget_launch(const Container& container);
   base::Status check_parent(const ContainerId& id) const;
-  std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config);
+  std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config,
+                                 Container::ForkedHook forked = {});
 
   // The steps of recover().
   void recover_below(const std::string& directory, const std::optional<ContainerId>& parent);

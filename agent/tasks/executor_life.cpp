@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "agent/meta/checkpoints.h"
 #include "agent/tasks/command_executor.h"
 #include "agent/tasks/container_resources.h"
 #include "agent/tasks/tasks.h"
@@ -79,6 +80,12 @@ containerizer::LaunchParameters Tasks::launch_parameters(const Framework& framew
   if (executor.info.has_container()) parameters.container = executor.info.container();
   parameters.resources = allocated_resources(executor);
   parameters.limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
+  // On disk before the executor can run: whoever takes over the directory knows whose it is.
+  if (framework.info.checkpoint()) {
+    parameters.forked = [paths = paths(), run = run_of(framework, executor)](pid_t pid) {
+      return checkpoint_forked_pid(paths, run, pid);
+    };
+  }
   return parameters;
 }
 
@@ -97,15 +104,13 @@ Task<Result<ContainerTermination>> Tasks::run_container(
     std::optional<containerizer::LaunchParameters> launch) {
   if (launch) {
     auto launched = co_await agent_.containers.launch(*std::move(launch));
-    Executor* executor = find_executor(key);
     if (!launched) {
       ++agent_.container_launch_errors;
-      executor->control->cause =
+      find_executor(key)->control->cause =
           EndCause{mesos::v1::TASK_FAILED, Status::REASON_CONTAINER_LAUNCH_FAILED,
                    concat("Failed to launch container: ", launched.error().message)};
       co_return ContainerTermination();
     }
-    checkpoint_started(*find_framework(key.framework), *executor);
   }
   co_return co_await agent_.containers.wait(id);
 }

@@ -229,7 +229,6 @@ class Tasks {
   void checkpoint_executor(const Framework& framework, const Executor& executor) const;
   void checkpoint_task(const Framework& framework, const Executor& executor,
                        const mesos::v1::TaskInfo& task) const;
-  void checkpoint_started(const Framework& framework, const Executor& executor) const;
   void checkpoint_link(const Framework& framework, const Executor& executor) const;
   void checkpoint_completed(const Framework& framework, const Executor& executor) const;
   std::optional<std::string> update_log(const Framework& framework, const Executor* executor,
