@@ -126,6 +126,7 @@ agent::TaskServices Membership::make_task_services() {
   services.has_resources = [this](const auto& resources) {
     return operations_->contains(resources);
   };
+  services.operations_settled = [this] { return operations_->settled(); };
   services.resource_version = link_->resource_version().value();
   return services;
 }

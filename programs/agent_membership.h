@@ -65,8 +65,8 @@ class Membership {
   bool unregistered_ = false;
   bool stopping_ = false;
   std::unique_ptr<agent::MasterLink> link_;
-  std::unique_ptr<agent::Tasks> tasks_;
   std::unique_ptr<agent::Operations> operations_;
+  std::unique_ptr<agent::Tasks> tasks_;  // its launches may wait for operations
   agent::RecoveredAgent recovered_;
   std::unique_ptr<agent::Messages> messages_;
   std::unique_ptr<event, EventDeleter> on_user_signal_;

@@ -38,6 +38,9 @@ struct TaskServices {
   // persistent volumes.
   std::function<bool(const google::protobuf::RepeatedPtrField<mesos::v1::Resource>&)> has_resources;
 
+  // Waits for what may still make such resources: operations that have come before.
+  std::function<base::Task<void>()> operations_settled;
+
   // The version of the agent's own resources that offers are based on: 16 bytes.
   std::string resource_version;
 };
@@ -148,6 +151,7 @@ class Tasks {
   base::Task<void> run_launch(ExecutorKey key, const Launch& launch);
   std::optional<Refusal> check_launch(const Framework& framework, const Launch& launch) const;
   std::optional<Refusal> check_resources(const Launch& launch) const;
+  bool knows_resources_of(const Launch& launch) const;
   void refuse(Framework& framework, const Launch& launch, const Refusal& refusal);
   void owe_exit(const Launch& launch, const std::string& framework);
   base::Task<base::Status> make_sandbox(const Framework& framework, const Executor& executor);

@@ -137,6 +137,9 @@ class TasksTest : public LoopTest {
       posted_.push_back({pid, message.GetDescriptor()->full_name(), message.SerializeAsString()});
     };
     services.has_resources = [this](const auto&) { return has_resources_; };
+    services.operations_settled = [this]() -> base::Task<void> {
+      if (settling_) co_await settling_->wait();
+    };
     services.resource_version = "0123456789abcdef";
     tasks_ = std::make_unique<agent::Tasks>(*agent_, std::move(services));
     agent_->tasks = tasks_.get();
@@ -367,6 +370,7 @@ class TasksTest : public LoopTest {
   containerizer::Options options_;
   IsolationScript isolation_;
   bool has_resources_ = true;
+  base::Event* settling_ = nullptr;  // set when operations are carried out
   std::vector<Posted> posted_;
   std::map<std::string, std::shared_ptr<agent::EventStream>> streams_;
   std::unique_ptr<agent::Agent> agent_;
