@@ -28,9 +28,6 @@ using Event = mesos::v1::executor::Event;
 
 namespace {
 
-// Between heartbeats, as in Mesos.
-constexpr std::chrono::minutes kHeartbeatInterval{30};
-
 std::expected<Call, http::Response> parse_call(const std::string& text, Encoding encoding) {
   const auto refuse = [](std::string reason) {
     return std::unexpected(error_response(400, std::move(reason)));
@@ -99,14 +96,15 @@ std::optional<http::Response> look_up(const Context& context, const Call& call) 
 // The connection's end of a stream of events.
 class Taker {
  public:
-  explicit Taker(std::shared_ptr<EventStream> stream) : stream_(std::move(stream)) {}
+  Taker(std::shared_ptr<EventStream> stream, std::chrono::nanoseconds heartbeat_interval)
+      : stream_(std::move(stream)), heartbeat_interval_(heartbeat_interval) {}
   Taker(const Taker&) = delete;
   Taker& operator=(const Taker&) = delete;
   ~Taker() { stream_->abandon(); }
 
   // The next event, or a heartbeat if there is none for long; nothing at the end.
   Task<std::optional<Event>> next() {
-    auto event = co_await base::with_timeout(stream_->take(), kHeartbeatInterval);
+    auto event = co_await base::with_timeout(stream_->take(), heartbeat_interval_);
     if (event) co_return *std::move(event);
     Event heartbeat;
     heartbeat.set_type(Event::HEARTBEAT);
@@ -115,6 +113,7 @@ class Taker {
 
  private:
   std::shared_ptr<EventStream> stream_;
+  std::chrono::nanoseconds heartbeat_interval_;
 };
 
 std::string encode(const Event& event, Encoding encoding) {
@@ -129,7 +128,7 @@ std::string encode(const Event& event, Encoding encoding) {
 
 Task<void> serve_events(Context& context, const Call& call, Encoding encoding) {
   const auto stream = std::make_shared<EventStream>();
-  Taker taker(stream);
+  Taker taker(stream, context.agent.executor_heartbeat_interval);
   context.agent.tasks->subscribe(call, stream);
   http::Headers headers;
   headers.set("Content-Type", name_of(encoding));

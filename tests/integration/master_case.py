@@ -12,6 +12,7 @@ from rawhttp import TIMEOUT
 from scripted_master import ScriptedMaster
 from scripted_scheduler import Framework
 from scripted_tasks import Task
+from wire import Message
 
 # What the recorded agents had.
 RECORDED_RESOURCES = "cpus:2;mem:23081;disk:252899;ports:[31000-32000]"
@@ -82,7 +83,8 @@ class MasterTestCase(OwnAgentTestCase):
         self.master.await_end(task)
         return task
 
-    def running(self, framework: Framework, command: str = "sleep 1000", **fields: Any) -> Task:
+    def running(self, framework: Framework, command: Message | str = "sleep 1000",
+                **fields: Any) -> Task:
         task = self.master.run_task(framework, self.master.task(framework, command, **fields))
         self.master.await_state(task, "TASK_RUNNING")
         return task
