@@ -143,16 +143,20 @@ Task<void> serve_events(Context& context, const Call& call, Encoding encoding) {
   if (sent) (void)co_await context.writer.finish();
 }
 
-void carry_out(agent::Tasks& tasks, const Call& call) {
+// What cannot be taken now the executor has to keep.
+http::Response carry_out(agent::Tasks& tasks, const Call& call) {
   if (call.type() == Call::UPDATE) {
-    tasks.update(call);
-    return;
+    if (auto taken = tasks.update(call); !taken) {
+      return error_response(503, taken.error().message);
+    }
+    return {.status = 202};
   }
   mesos::internal::ExecutorToFrameworkMessage message;
   *message.mutable_framework_id() = call.framework_id();
   *message.mutable_executor_id() = call.executor_id();
   message.set_data(call.message().data());
   tasks.message_from_executor(message);
+  return {.status = 202};
 }
 
 }  // namespace
@@ -213,8 +217,8 @@ Task<void> handle_executor_request(Context& context) {
     co_await serve_events(context, *call, *events);
   } else {
     // What is sent next sees what came of this, whoever sends it.
-    carry_out(*context.agent.tasks, *call);
-    co_await context.reply({.status = 202});
+    auto answer = carry_out(*context.agent.tasks, *call);
+    co_await context.reply(std::move(answer));
   }
 }
 

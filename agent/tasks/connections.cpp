@@ -63,7 +63,7 @@ void Tasks::subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<Eve
     *resent.mutable_framework_id() = call.framework_id();
     *resent.mutable_executor_id() = call.executor_id();
     *resent.mutable_update() = unacknowledged;
-    update(resent);
+    (void)update(resent);
   }
   drop_unknown(*framework, *executor, call.subscribe().unacknowledged_tasks());
   // One of the updates may have cost it its life.
@@ -130,7 +130,7 @@ void Tasks::reregister_executor(const std::string& from,
   *reregistered.mutable_slave_id() = agent_.info.id();
   *reregistered.mutable_slave_info() = agent_.info;
   services_.to_process(from, reregistered);
-  for (const auto& update : message.updates()) take(update, true, from);
+  for (const auto& update : message.updates()) (void)report(update, from);
   drop_unknown(*framework, *executor, message.tasks());
   if (executor->state != Executor::State::kRunning) return;
   if (has_nothing_to_do(*executor)) {

@@ -252,6 +252,7 @@ void Tasks::remove_if_done(Framework& framework, Executor& executor) {
   const std::string id = executor.info.executor_id().value();
   archive(framework, std::move(executor));
   framework.executors.erase(id);
+  strangers_.erase({framework.info.id().value(), id});
 }
 
 }  // namespace agent

@@ -83,6 +83,7 @@ void Tasks::remove_if_idle(Framework& framework) {
   framework.terminating = false;
   archive(std::move(framework));
   state_.frameworks.erase(id);
+  strangers_.erase({id, {}});
   end_drain_if_done();
   framework_gone_.set();
 }

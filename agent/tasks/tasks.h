@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,8 +97,9 @@ class Tasks {
   // executor must exist.
   void subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<EventStream> stream);
 
-  // What an executor that has subscribed reports, or sends to its scheduler.
-  void update(const mesos::v1::executor::Call& call);
+  // What an executor that has subscribed reports, or sends to its scheduler. An update that is
+  // refused is one too many: more of that executor wait than the agent keeps (update_room.cpp).
+  base::Status update(const mesos::v1::executor::Call& call);
   void message_from_executor(const mesos::internal::ExecutorToFrameworkMessage& message);
 
   // A driver's executor. `from` is its process id.
@@ -223,6 +225,12 @@ class Tasks {
   void forward(const Update& head);
   void count(mesos::v1::TaskState state);
 
+  // update_room.cpp
+  base::Status report(Update update, const std::string& sender = {});
+  base::Status check_room(const Framework& framework, const Executor* executor,
+                          const Update& update);
+  base::Status check_strangers(const Framework& framework, const Update& update);
+
   // registration.cpp
   void answer_unknown(const Framework& framework, const mesos::v1::TaskID& task);
 
@@ -253,6 +261,8 @@ class Tasks {
   std::map<ExecutorKey, std::deque<Launch>> launches_;  // those whose turn comes, in order
   // Updates that could not be written yet, and whether they are an executor's.
   std::map<TaskKey, std::deque<std::pair<Update, bool>>> unwritten_;
+  // Tasks of which executors report though the agent does not know them, by executor.
+  std::map<ExecutorKey, std::set<std::string>> strangers_;
   base::Event framework_gone_;
   base::Scope scope_;  // last: ends before what its tasks use
 };
