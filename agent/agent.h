@@ -52,6 +52,9 @@ struct Agent {
   // Counted by the API.
   uint64_t container_launch_errors = 0;
 
+  // Between heartbeats to an executor that is told nothing else, as in Mesos.
+  std::chrono::nanoseconds executor_heartbeat_interval = std::chrono::minutes(30);
+
   // What is being received of calls. At least so many of the largest can come at once.
   static constexpr size_t kLargeRequests = 4;
   http::BodyBudget request_bodies;

@@ -91,8 +91,12 @@ Result<Authentication> Authentication::load(const Flags& flags) {
     const auto& authenticator = name == "basic" ? basic : jwt;
     if (authenticator == nullptr) {
       const std::string_view missing = name == "basic" ? "http_credentials" : "jwt_secret_key";
-      return fail(ErrorKind::kInvalid, concat("--http_authenticators: '", name, "' needs --",
-                                              missing, ", which is not given"));
+      // As with Mesos, which asks all realms in the same ways.
+      const bool by_default = !flags.http_authenticators && jwt != nullptr;
+      return fail(
+          ErrorKind::kInvalid,
+          concat("--http_authenticators: '", name, "' needs --", missing, ", which is not given",
+                 by_default ? "; to ask for tokens only: --http_authenticators=jwt" : ""));
     }
     authenticators.push_back(authenticator);
   }

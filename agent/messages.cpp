@@ -46,19 +46,26 @@ void from_driver(MessageContext& context, const Upid& from, const T& message) {
 }
 
 // The same for operations. An error of the other's making is told and forgotten.
-template <typename T, base::Status (Operations::*Method)(const T&)>
-void to_operations(MessageContext& context, const Upid& from, const T& message) {
+template <typename T, base::Task<base::Status> (Operations::*Method)(T)>
+base::Task<void> carry_out(MessageContext& context, std::string from, T message) {
   using base::ErrorKind;
-  auto done = (context.operations.*Method)(message);
+  auto done = co_await (context.operations.*Method)(std::move(message));
   context.tasks.operations_changed(context.operations.operations());
-  if (done) return;
+  if (done) co_return;
   const ErrorKind kind = done.error().kind;
   if (kind == ErrorKind::kInvalid || kind == ErrorKind::kNotFound || kind == ErrorKind::kConflict) {
-    LOG(WARNING) << "A " << message.GetDescriptor()->full_name() << " from " << from.to_string()
+    LOG(WARNING) << "A " << T::descriptor()->full_name() << " from " << from
                  << " is refused: " << done.error().message;
   } else {
     context.fail(std::move(done).error());
   }
+}
+
+template <typename T, base::Task<base::Status> (Operations::*Method)(T)>
+void to_operations(MessageContext& context, const Upid& from, const T& message) {
+  context.scope->spawn(carry_out<T, Method>(context, from.to_string(), message));
+  // What has to wait is known already.
+  context.tasks.operations_changed(context.operations.operations());
 }
 
 void reconcile_operations(MessageContext& context, const Upid&,

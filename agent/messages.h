@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include "agent/master/master_link.h"
 #include "agent/operations/operations.h"
 #include "agent/tasks/tasks.h"
+#include "base/scope.h"
 #include "libprocess/message.h"
 #include "libprocess/receiver.h"
 
@@ -22,6 +24,8 @@ struct MessageContext {
   Operations& operations;
   // The agent cannot go on and is to be started again.
   std::function<void(base::Error)> fail;
+  // Of handlers that wait.
+  std::unique_ptr<base::Scope> scope = std::make_unique<base::Scope>();
 };
 
 // Who may send a message.
@@ -63,7 +67,7 @@ class Messages {
 
  private:
   libprocess::Receiver& receiver_;
-  MessageContext context_;
+  MessageContext context_;  // with what its scope's tasks use
 };
 
 }  // namespace agent

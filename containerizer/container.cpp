@@ -72,11 +72,12 @@ Limitation describe_switchboard_death(const Result<std::optional<int>>& status) 
 }  // namespace
 
 Container::Container(Services& services, ContainerId id, ContainerConfig config,
-                     std::shared_ptr<Container> parent)
+                     std::shared_ptr<Container> parent, ForkedHook forked)
     : services_(services),
       id_(std::move(id)),
       config_(std::move(config)),
-      parent_(std::move(parent)) {
+      parent_(std::move(parent)),
+      forked_(std::move(forked)) {
   if (parent_ != nullptr) parent_->children_.insert(this);
 }
 
@@ -376,6 +377,7 @@ Status Container::start_process(const LaunchSpec& spec, const StandardStreams& s
   request.status_fd = status_file.get();
   request.parent_pidfd = parent_ != nullptr ? parent_->pidfd() : -1;
   TRY(process_, services_.launcher->start(request));
+  if (forked_) TRY_VOID(forked_(process_.pid));
   TRY(const ProcessRecord record, record_process(process_.pid));
   return write_process(file(kParkedFile), record);
 }

@@ -1,6 +1,7 @@
 // One container, from its launch to its end.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,9 +54,14 @@ class Container : public std::enable_shared_from_this<Container> {
  public:
   enum class State { kStarting, kRunning, kDestroying };
 
+  // Called with the pid of a container's process when it is there, but waits: before this agent
+  // takes the container for its own, and long before anything of the user's runs. An error fails
+  // the launch with its text.
+  using ForkedHook = std::function<base::Status(pid_t)>;
+
   // A container to be launched; `parent` is set for a nested one.
   Container(Services& services, ContainerId id, ContainerConfig config,
-            std::shared_ptr<Container> parent);
+            std::shared_ptr<Container> parent, ForkedHook forked = {});
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
   ~Container();
@@ -159,6 +165,7 @@ class Container : public std::enable_shared_from_this<Container> {
   const ContainerId id_;
   ContainerConfig config_;
   std::shared_ptr<Container> parent_;
+  const ForkedHook forked_;
   std::set<Container*> children_;
   std::optional<isolators::Credentials> owner_;
 

@@ -127,9 +127,11 @@ Status Containerizer::check_free(const ContainerId& id) const {
   return {};
 }
 
-std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerConfig config) {
+std::shared_ptr<Container> Containerizer::add(const ContainerId& id, ContainerConfig config,
+                                              Container::ForkedHook forked) {
   auto parent = id.has_parent() ? find(id.parent()) : nullptr;
-  auto container = std::make_shared<Container>(services_, id, std::move(config), std::move(parent));
+  auto container = std::make_shared<Container>(services_, id, std::move(config), std::move(parent),
+                                               std::move(forked));
   containers_.emplace(id, container);
   return container;
 }
@@ -147,7 +149,7 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
     CO_TRY(const bool at_once, co_await services_.sandbox_collector->reclaim(config.directory()));
     if (!at_once) CO_TRY_VOID(check_free(id));
   }
-  auto container = add(id, std::move(config));
+  auto container = add(id, std::move(config), std::move(parameters.forked));
   if (!id.has_parent()) ended_.drop_root(id);
   LaunchGuard guard(container);
   lives_.spawn(run(container));

@@ -25,6 +25,8 @@ struct LaunchParameters {
   Allocation allocation;
   // The sandbox of a root that is no standalone container (see Sandbox::create).
   std::optional<std::string> directory;
+  // Keeps the pid elsewhere too; empty: nobody does.
+  Container::ForkedHook forked;
 };
 
 class Containerizer {
@@ -82,7 +84,8 @@ class Containerizer {
   OWN_FRAME base::Task<void> forget_launch(const Container& container);
   base::Status check_free(const ContainerId& id) const;
   void discard_sandbox(const ContainerConfig& config, SandboxCollector::Age age);
-  std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config);
+  std::shared_ptr<Container> add(const ContainerId& id, ContainerConfig config,
+                                 Container::ForkedHook forked = {});
 
   // The steps of recover().
   void recover_below(const std::string& directory, const std::optional<ContainerId>& parent);

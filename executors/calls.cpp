@@ -2,9 +2,14 @@
 
 #include <utility>
 
-#include "executors/wire.h"
+#include "proto/wire.h"
 
 namespace executors {
+
+using proto::put_bytes;
+using proto::put_double;
+using proto::put_id;
+using proto::put_varint;
 
 namespace {
 

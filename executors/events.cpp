@@ -4,9 +4,14 @@
 #include <limits>
 #include <utility>
 
-#include "executors/wire.h"
+#include "proto/wire.h"
 
 namespace executors {
+
+using proto::bytes_field;
+using proto::double_field;
+using proto::varint_field;
+using proto::WireReader;
 
 namespace {
 

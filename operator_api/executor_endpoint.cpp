@@ -31,9 +31,6 @@ using Event = mesos::v1::executor::Event;
 
 namespace {
 
-// Between heartbeats, as in Mesos.
-constexpr std::chrono::minutes kHeartbeatInterval{30};
-
 std::expected<Call, http::Response> parse_call(const std::string& text, Encoding encoding) {
   const auto refuse = [](std::string reason) {
     return std::unexpected(error_response(400, std::move(reason)));
@@ -112,7 +109,8 @@ std::optional<http::Response> look_up(const Context& context, const Call& call) 
 // The connection's end of a stream of events.
 class Taker {
  public:
-  explicit Taker(std::shared_ptr<EventStream> stream) : stream_(std::move(stream)) {}
+  Taker(std::shared_ptr<EventStream> stream, std::chrono::nanoseconds heartbeat_interval)
+      : stream_(std::move(stream)), heartbeat_interval_(heartbeat_interval) {}
   Taker(Taker&&) = default;
   Taker& operator=(Taker&&) = delete;
   ~Taker() {
@@ -121,7 +119,7 @@ class Taker {
 
   // The next event, or a heartbeat if there is none for long; nothing at the end.
   Task<std::optional<Event>> next() {
-    auto event = co_await base::with_timeout(stream_->take(), kHeartbeatInterval);
+    auto event = co_await base::with_timeout(stream_->take(), heartbeat_interval_);
     if (event) co_return *std::move(event);
     Event heartbeat;
     heartbeat.set_type(Event::HEARTBEAT);
@@ -130,6 +128,7 @@ class Taker {
 
  private:
   std::shared_ptr<EventStream> stream_;
+  std::chrono::nanoseconds heartbeat_interval_;
 };
 
 std::string encode(const Event& event, Encoding encoding) {
@@ -176,16 +175,20 @@ Task<void> serve_events(http::ResponseWriter& writer, Subscriber& subscriber) {
   }
 }
 
-void carry_out(agent::Tasks& tasks, const Call& call) {
+// What cannot be taken now the executor has to keep.
+http::Response carry_out(agent::Tasks& tasks, const Call& call) {
   if (call.type() == Call::UPDATE) {
-    tasks.update(call);
-    return;
+    if (auto taken = tasks.update(call); !taken) {
+      return error_response(503, taken.error().message);
+    }
+    return {.status = 202};
   }
   mesos::internal::ExecutorToFrameworkMessage message;
   *message.mutable_framework_id() = call.framework_id();
   *message.mutable_executor_id() = call.executor_id();
   message.set_data(call.message().data());
   tasks.message_from_executor(message);
+  return {.status = 202};
 }
 
 // Answers the request, unless it subscribes.
@@ -243,13 +246,13 @@ OWN_FRAME Task<std::optional<Subscriber>> take_call(Context& context) {
   context.writer.keep_connection();
   if (events) {
     const auto stream = std::make_shared<EventStream>();
-    Subscriber subscriber{Taker(stream), *events};
+    Subscriber subscriber{Taker(stream, context.agent.executor_heartbeat_interval), *events};
     context.agent.tasks->subscribe(*call, stream);
     co_return std::move(subscriber);
   }
   // What is sent next sees what came of this, whoever sends it.
-  carry_out(*context.agent.tasks, *call);
-  co_await context.reply({.status = 202});
+  auto answer = carry_out(*context.agent.tasks, *call);
+  co_await context.reply(std::move(answer));
   co_return std::nullopt;
 }
 

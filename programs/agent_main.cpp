@@ -214,7 +214,8 @@ Status check_acls(const agent::Agent& agent) {
 // --- Running ---
 
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
-Task<void> clean_up(agent::Agent& agent, base::EventLoop& loop) {
+Task<void> clean_up(agent::Agent& agent, Membership* membership, base::EventLoop& loop) {
+  if (membership != nullptr) co_await membership->clean_up();
   co_await agent.containers.destroy_all();
   loop.stop();
 }
@@ -237,7 +238,11 @@ Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
   warn_of_rules(agent.flags);
   base::Scope scope;  // last: its connections end before what they use
   if (agent.flags.recover == "cleanup") {
-    scope.spawn(clean_up(agent, loop));
+    scope.spawn(clean_up(agent, membership.get(), loop));
+    // Executors come to be told that they are to end.
+    if (membership) {
+      listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
+    }
     loop.run();
     return {};
   }

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "agent/master/credential.h"
@@ -126,6 +127,7 @@ agent::TaskServices Membership::make_task_services() {
   services.has_resources = [this](const auto& resources) {
     return operations_->contains(resources);
   };
+  services.operations_settled = [this] { return operations_->settled(); };
   services.resource_version = link_->resource_version().value();
   return services;
 }
@@ -188,6 +190,23 @@ Task<void> Membership::recover_and_join() {
   }
   recovered_ = {};
   link_->start();
+}
+
+Task<void> Membership::clean_up() {
+  std::set<isolators::ContainerId> executors;
+  for (const auto& framework : recovered_.frameworks) {
+    for (const auto& executor : framework.executors) {
+      executors.insert(isolators::ContainerId::root_of(executor.run.container));
+    }
+  }
+  for (const auto& [id, container] : agent_.containers.containers()) {
+    if (!executors.contains(id.root())) container->request_destroy();
+  }
+  co_await tasks_->recover(recovered_);
+  co_await tasks_->all_gone();
+  if (auto finished = agent::finish_recovery(agent_.flags.work_dir, recovered_); !finished) {
+    LOG(ERROR) << finished.error().message;
+  }
 }
 
 void Membership::stop() {

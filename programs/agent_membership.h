@@ -34,6 +34,11 @@ class Membership {
   // has the agent unregister and end, and the loop is stopped when the membership is over.
   void start();
 
+  // In place of start(), for --recover=cleanup: ends when nothing is left of what recover() took
+  // up. Executors are asked to end, when they come or by a message, and have their grace; the other
+  // containers, and executors that have never connected, are destroyed. No master is looked for.
+  base::Task<void> clean_up();
+
   // Stops the loop when what would not survive the agent has ended; at once if asked twice.
   void stop();
 
@@ -60,8 +65,8 @@ class Membership {
   bool unregistered_ = false;
   bool stopping_ = false;
   std::unique_ptr<agent::MasterLink> link_;
-  std::unique_ptr<agent::Tasks> tasks_;
   std::unique_ptr<agent::Operations> operations_;
+  std::unique_ptr<agent::Tasks> tasks_;  // its launches may wait for operations
   agent::RecoveredAgent recovered_;
   std::unique_ptr<agent::Messages> messages_;
   std::unique_ptr<event, EventDeleter> on_user_signal_;

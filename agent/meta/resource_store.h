@@ -1,6 +1,8 @@
 // Reservations, volumes and operations as they are on disk, in <work_dir>/meta/resources.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "agent/meta/paths.h"
@@ -20,18 +22,40 @@ class ResourceStore {
   // Takes over what was committed, and commits what was about to be.
   base::Status recover(const RecoveredResources& recovered);
 
-  // Resources must be of the kind that needs a checkpoint. Blocks, also for deleting volumes. After
-  // an error the disk holds the old state or a target, and nothing else may be committed: the only
-  // way to go on is a restart, which carries the target out.
+  // A commit, in three steps. Resources must be of the kind that needs a checkpoint. After an error
+  // the disk holds the old state or a target, and nothing else may be committed: the only way to go
+  // on is a restart, which carries the target out.
+  //
+  // Writes the target, if that is anything new. From then on it will be what is committed. No other
+  // commit may be under way.
+  base::Status begin(const mesos::internal::ResourceState& target);
+
+  // What is to be done about the directories of volumes; empty if there is nothing to do. It owns
+  // what it touches and may be called on any thread; if deletes_volumes(), it may take long.
+  std::function<base::Status()> volume_work() const;
+  bool deletes_volumes() const;
+
+  // When that is done: the target is what is committed.
+  base::Status conclude();
+
+  // All three. Blocks, also for deleting volumes.
   base::Status commit(const mesos::internal::ResourceState& target);
 
   const mesos::internal::ResourceState& committed() const { return committed_; }
 
  private:
-  base::Status commit_anyhow(const mesos::internal::ResourceState& target, bool with_resources);
+  // What is about to be committed.
+  struct Change {
+    mesos::internal::ResourceState target;
+    bool with_resources = false;
+  };
+
+  base::Status begin_anyhow(const mesos::internal::ResourceState& target, bool with_resources);
+  base::Status go_through();
 
   const WorkPaths paths_;
   mesos::internal::ResourceState committed_;
+  std::optional<Change> change_;
 };
 
 }  // namespace agent

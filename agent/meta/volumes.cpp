@@ -156,6 +156,16 @@ Status check_volumes(const std::string& work_dir, const ResourceSet& resources) 
   return {};
 }
 
+bool deletes_volumes(const std::string& work_dir, const ResourceSet& before,
+                     const ResourceSet& target) {
+  const auto old_volumes = volumes_in(work_dir, before);
+  const auto new_volumes = volumes_in(work_dir, target);
+  if (!old_volumes || !new_volumes) return false;  // nor can they be deleted
+  return std::ranges::any_of(*old_volumes, [&new_volumes](const auto& volume) {
+    return !new_volumes->contains(volume.first);
+  });
+}
+
 Status sync_volumes(const std::string& work_dir, const ResourceSet& before,
                     const ResourceSet& target) {
   TRY(const auto old_volumes, volumes_in(work_dir, before));

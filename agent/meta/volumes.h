@@ -24,10 +24,14 @@ base::Status prepare_disks(const std::string& work_dir,
 // Fails as volume_path() does if one of the persistent volumes in the set has no path.
 base::Status check_volumes(const std::string& work_dir, const ResourceSet& resources);
 
+// Whether there are volumes in `before` that are not in `target`: sync_volumes() may take long.
+bool deletes_volumes(const std::string& work_dir, const ResourceSet& before,
+                     const ResourceSet& target);
+
 // Makes the directories of the volumes that are in `target` and not in `before`, keeping those that
 // are there with all in them, and deletes, with what is in them, those of volumes that are only in
 // `before`. Of a MOUNT disk the root stays. Doing it again does nothing more. Blocks for as long as
-// deleting takes.
+// deleting takes, and may be called on any thread.
 base::Status sync_volumes(const std::string& work_dir, const ResourceSet& before,
                           const ResourceSet& target);
 

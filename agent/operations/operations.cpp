@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "base/uuid.h"
+#include "base/worker.h"
 
 namespace agent {
 
@@ -17,6 +18,7 @@ using base::concat;
 using base::ErrorKind;
 using base::fail;
 using base::Result;
+using base::Task;
 using mesos::internal::AcknowledgeOperationStatusMessage;
 using mesos::internal::ApplyOperationMessage;
 using mesos::internal::CheckpointResourcesMessage;
@@ -77,14 +79,14 @@ base::Status Operations::recover(const RecoveredAgent& recovered) {
   }
   total_ = *std::move(total);
   // Operations of an agent with another id nobody asks for any more.
-  if (!recovered.info) return commit(checkpointed_);
+  if (!recovered.info) return commit_operations();
   set_agent(recovered.info->id().value());
   for (const Operation& operation : store_.committed().operations()) {
     if (operation.agent_id().value() != agent_id_) continue;
     operations_[operation.uuid().value()].operation = operation;
   }
   TRY_VOID(recover_streams(recovered.operation_streams));
-  TRY_VOID(commit(checkpointed_));
+  TRY_VOID(commit_operations());
   return finish_interrupted();
 }
 
@@ -117,40 +119,56 @@ base::Status Operations::finish_interrupted() {
     if (is_terminal(operations_[uuid].operation.latest_status().state())) {
       TRY_VOID(queue_status(uuid));
     } else {
-      TRY_VOID(finish(uuid));
+      TRY_VOID(begin_finish(uuid));
+      if (const auto work = store_.volume_work()) TRY_VOID(fatal(work()));
+      TRY_VOID(end_finish(uuid));
     }
   }
   return {};
 }
 
-base::Status Operations::apply(const ApplyOperationMessage& message) {
+Task<base::Status> Operations::apply(ApplyOperationMessage message) {
   const std::string& uuid = message.operation_uuid().value();
   if (!base::uuid_to_text(uuid)) {
-    return fail(ErrorKind::kInvalid, "An operation has no proper uuid");
+    co_return fail(ErrorKind::kInvalid, "An operation has no proper uuid");
   }
   if (agent_id_.empty()) {
-    return fail(ErrorKind::kInvalid, "An operation has come before the agent is registered");
+    co_return fail(ErrorKind::kInvalid, "An operation has come before the agent is registered");
   }
   if (operations_.contains(uuid)) {
     LOG(WARNING) << "Operation " << text_of(uuid) << " has come again";
-    return {};
+    co_return {};
   }
-  Operation& operation = operations_[uuid].operation;
+  operations_.emplace(uuid, Entry{make_operation(message), std::nullopt, true});
+  base::Line::Place place(line_);
+  co_await place.turn();
+  // If it was forgotten and has come again, this is the turn of one of the two.
+  const auto entry = operations_.find(uuid);
+  if (entry == operations_.end() || !entry->second.waits) co_return {};
+  entry->second.waits = false;
+  if (is_checkpointed_while_pending(entry->second.operation)) CO_TRY_VOID(commit_operations());
+  CO_TRY_VOID(begin_finish(uuid));
+  CO_TRY_VOID(co_await work_on_volumes());
+  co_return end_finish(uuid);
+}
+
+mesos::v1::Operation Operations::make_operation(const ApplyOperationMessage& message) const {
+  Operation operation;
   if (message.has_framework_id()) *operation.mutable_framework_id() = message.framework_id();
   operation.mutable_agent_id()->set_value(agent_id_);
   *operation.mutable_info() = message.operation_info();
   upgrade_resources(*operation.mutable_info());
-  operation.mutable_uuid()->set_value(uuid);
+  *operation.mutable_uuid() = message.operation_uuid();
   if (operation.info().has_id()) {
     *operation.mutable_latest_status()->mutable_operation_id() = operation.info().id();
   }
   operation.mutable_latest_status()->set_state(mesos::v1::OPERATION_PENDING);
-  if (is_checkpointed_while_pending(operation)) TRY_VOID(commit(checkpointed_));
-  return finish(uuid);
+  return operation;
 }
 
-// Carries out a pending operation.
-base::Status Operations::finish(const std::string& uuid) {
+// Decides what becomes of a pending operation. From here on it counts as done, for masters too:
+// whatever happens, a restart would bring it to this end.
+base::Status Operations::begin_finish(const std::string& uuid) {
   Operation& operation = operations_[uuid].operation;
   const auto convert_all = [&]() -> Result<ResourceSet> {
     TRY(const Conversion conversion, convert(operation.info()));
@@ -161,15 +179,24 @@ base::Status Operations::finish(const std::string& uuid) {
   auto total = convert_all();
   if (total) {
     set_status(operation, mesos::v1::OPERATION_FINISHED, "");
-    const ResourceSet checkpointed = checkpointed_of(*total);
-    TRY_VOID(commit(checkpointed));
-    checkpointed_ = checkpointed;
+    checkpointed_ = checkpointed_of(*total);
     total_ = *std::move(total);
   } else {
     LOG(ERROR) << "Operation " << text_of(uuid) << " has failed: " << total.error().message;
     set_status(operation, mesos::v1::OPERATION_FAILED, total.error().message);
-    TRY_VOID(commit(checkpointed_));
   }
+  return fatal(store_.begin(make_state(checkpointed_)));
+}
+
+Task<base::Status> Operations::work_on_volumes() {
+  auto work = store_.volume_work();
+  if (!work) co_return {};
+  if (!store_.deletes_volumes()) co_return fatal(work());
+  co_return fatal(co_await base::run_on_worker(std::move(work)));
+}
+
+base::Status Operations::end_finish(const std::string& uuid) {
+  TRY_VOID(fatal(store_.conclude()));
   return queue_status(uuid);
 }
 
@@ -204,25 +231,34 @@ base::Status Operations::queue_status(const std::string& uuid) {
   return {};
 }
 
-base::Status Operations::commit(const ResourceSet& checkpointed) {
+ResourceState Operations::make_state(const ResourceSet& checkpointed) const {
   ResourceState state;
   for (const auto& [uuid, entry] : operations_) {
-    if (is_checkpointed(entry.operation)) *state.add_operations() = entry.operation;
+    if (!entry.waits && is_checkpointed(entry.operation)) {
+      *state.add_operations() = entry.operation;
+    }
   }
   *state.mutable_resources() = checkpointed.to_proto();
-  return fatal(store_.commit(state));
+  return state;
 }
 
-base::Status Operations::acknowledge(const AcknowledgeOperationStatusMessage& message) {
+// With the resources as they are, so nothing here takes long.
+base::Status Operations::commit_operations() {
+  return fatal(store_.commit(make_state(checkpointed_)));
+}
+
+Task<base::Status> Operations::acknowledge(AcknowledgeOperationStatusMessage message) {
+  base::Line::Place place(line_);
+  co_await place.turn();
   const std::string& uuid = message.operation_uuid().value();
   const auto entry = operations_.find(uuid);
   if (message.has_resource_provider_id() || entry == operations_.end() || !entry->second.stream) {
-    return fail(ErrorKind::kNotFound, concat("There is no operation ", text_of(uuid)));
+    co_return fail(ErrorKind::kNotFound, concat("There is no operation ", text_of(uuid)));
   }
   Stream& stream = *entry->second.stream;
   auto acknowledged = stream.acknowledge(message.status_uuid().value());
   if (!acknowledged) {
-    return fail(
+    co_return fail(
         std::move(acknowledged)
             .error()
             .with_context(concat("Cannot acknowledge a status of operation ", text_of(uuid))));
@@ -230,11 +266,11 @@ base::Status Operations::acknowledge(const AcknowledgeOperationStatusMessage& me
   retries_.stop(uuid);
   if (!stream.ended()) {
     send_and_retry(uuid);
-    return {};
+    co_return {};
   }
   operations_.erase(entry);
-  TRY_VOID(commit(checkpointed_));
-  return fatal(base::remove_tree(paths().operation(text_of(message.operation_uuid().value()))));
+  CO_TRY_VOID(commit_operations());
+  co_return fatal(base::remove_tree(paths().operation(text_of(uuid))));
 }
 
 const Operation* Operations::find(const ReconcileOperationsMessage& message,
@@ -286,23 +322,32 @@ void Operations::reconcile(const ReconcileOperationsMessage& message) {
   }
 }
 
-base::Status Operations::checkpoint_resources(const CheckpointResourcesMessage& message) {
+Task<base::Status> Operations::checkpoint_resources(CheckpointResourcesMessage message) {
+  base::Line::Place place(line_);
+  co_await place.turn();
   ResourceSet checkpointed(message.resources());
   if (!std::ranges::all_of(checkpointed.list(), needs_checkpoint)) {
-    return fail(ErrorKind::kConflict, "Only reservations and volumes can be checkpointed");
+    co_return fail(ErrorKind::kConflict, "Only reservations and volumes can be checkpointed");
   }
-  TRY(ResourceSet total, substitute(configured_, checkpointed));
+  CO_TRY(ResourceSet total, substitute(configured_, checkpointed));
   if (const auto volumes = check_volumes(work_dir_, checkpointed); !volumes) {
-    return fail(ErrorKind::kConflict, volumes.error().message);
+    co_return fail(ErrorKind::kConflict, volumes.error().message);
   }
-  TRY_VOID(commit(checkpointed));
+  CO_TRY_VOID(fatal(store_.begin(make_state(checkpointed))));
   checkpointed_ = std::move(checkpointed);
   total_ = std::move(total);
-  return {};
+  CO_TRY_VOID(co_await work_on_volumes());
+  co_return fatal(store_.conclude());
+}
+
+Task<void> Operations::settled() {
+  base::Line::Place place(line_);
+  co_await place.turn();
 }
 
 void Operations::pause() {
   paused_ = true;
+  std::erase_if(operations_, [](const auto& operation) { return operation.second.waits; });
   retries_.stop_all();
 }
 

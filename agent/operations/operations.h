@@ -13,13 +13,17 @@
 #include "agent/operations/conversion.h"
 #include "agent/tasks/retries.h"
 #include "agent/tasks/update_stream.h"
+#include "base/line.h"
 #include "base/result.h"
+#include "base/task.h"
 #include "proto/mesos/internal/messages.pb.h"
 
 namespace agent {
 
-// Belongs to the event loop's thread. What it writes, it writes at once: a task that the master
-// launches right after an operation finds what that has made.
+// Belongs to the event loop's thread. Whatever changes something waits its turn, in the order of
+// the calls; only deleting a volume takes long, and is done on a worker. Everything else is written
+// before the call returns, so that a task that the master launches right after an operation finds
+// what that has made. (For one that comes while a volume is being deleted: settled().)
 class Operations {
  public:
   using Send = std::function<void(const mesos::internal::UpdateOperationStatusMessage&)>;
@@ -31,8 +35,8 @@ class Operations {
              Send send, RetryIntervals intervals = {});
 
   // Takes over what recover_meta() has found, once, before anything else. Finishes what a crash has
-  // interrupted. An error is fatal for the agent: kConflict if the configured resources do not
-  // have what was checkpointed.
+  // interrupted; blocks. An error is fatal for the agent: kConflict if the configured resources do
+  // not have what was checkpointed.
   base::Status recover(const RecoveredAgent& recovered);
 
   // The agent's id, which is in every status and in paths: after the first registration, and, if
@@ -41,15 +45,15 @@ class Operations {
 
   // Carries the operation out and sends its status, OPERATION_FINISHED or, if the resources are not
   // there or it makes no sense, OPERATION_FAILED with the reason. Not again for one that is known.
-  // kInvalid for a message without a proper uuid, which is dropped. kInternal is fatal for the
-  // agent: it could not be written down or its volumes not be made or deleted; a restart carries it
-  // out.
-  base::Status apply(const mesos::internal::ApplyOperationMessage& message);
+  // Forgotten, as if it had not come, if its turn has not come by pause(). kInvalid for a message
+  // without a proper uuid, which is dropped. kInternal is fatal for the agent: it could not be
+  // written down or its volumes not be made or deleted; a restart carries it out.
+  base::Task<base::Status> apply(mesos::internal::ApplyOperationMessage message);
 
   // kNotFound, kConflict: of a status that does not wait for it (or of a provider's operation),
   // which does not matter. kInternal: it could not be written down; a restart sends the status
   // again.
-  base::Status acknowledge(const mesos::internal::AcknowledgeOperationStatusMessage& message);
+  base::Task<base::Status> acknowledge(mesos::internal::AcknowledgeOperationStatusMessage message);
 
   // Sends what is asked for and not known to the asker.
   void reconcile(const mesos::internal::ReconcileOperationsMessage& message);
@@ -57,9 +61,15 @@ class Operations {
   // Replaces all checkpointed resources, as masters ask agents that have not the capability
   // RESOURCE_PROVIDER. Errors as of apply(); kConflict if the agent does not have such resources:
   // then nothing is changed.
-  base::Status checkpoint_resources(const mesos::internal::CheckpointResourcesMessage& message);
+  base::Task<base::Status> checkpoint_resources(
+      mesos::internal::CheckpointResourcesMessage message);
 
-  // Between them no status is sent. resume() sends every status that waits at once.
+  // Waits for all that has come before.
+  base::Task<void> settled();
+
+  // Between them no status is sent. resume() sends every status that waits at once. pause() forgets
+  // operations whose turn has not come: a master that registers the agent again is told that they
+  // are not known, and resources that are without them.
   void pause();
   void resume();
 
@@ -80,14 +90,19 @@ class Operations {
   using Stream = UpdateStream<mesos::internal::UpdateOperationStatusRecord>;
   struct Entry {
     mesos::v1::Operation operation;
-    std::optional<Stream> stream;  // none while it is pending
+    std::optional<Stream> stream;  // none until it is carried out
+    bool waits = false;            // its turn has not come: nothing of it is on disk
   };
 
   base::Status recover_streams(const std::vector<RecoveredOperationStream>& streams);
   base::Status finish_interrupted();
-  base::Status commit(const ResourceSet& checkpointed);
-  base::Status finish(const std::string& uuid);
+  mesos::internal::ResourceState make_state(const ResourceSet& checkpointed) const;
+  base::Status commit_operations();
+  base::Task<base::Status> work_on_volumes();
+  base::Status begin_finish(const std::string& uuid);
+  base::Status end_finish(const std::string& uuid);
   base::Status queue_status(const std::string& uuid);
+  mesos::v1::Operation make_operation(const mesos::internal::ApplyOperationMessage& message) const;
   void set_status(mesos::v1::Operation& operation, mesos::v1::OperationState state,
                   const std::string& message);
   Status status_of(const mesos::v1::Operation& operation) const;
@@ -107,6 +122,7 @@ class Operations {
   ResourceSet total_;
   std::map<std::string, Entry> operations_;  // by uuid, as 16 bytes
   bool paused_ = true;
+  base::Line line_;  // of those who change something
   Retries retries_;  // last: it calls send_head()
 };
 

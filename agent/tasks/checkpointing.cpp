@@ -35,13 +35,6 @@ void Tasks::checkpoint_executor(const Framework& framework, const Executor& exec
   log_failure(checkpoint_run(paths(), run_of(framework, executor)));
 }
 
-void Tasks::checkpoint_started(const Framework& framework, const Executor& executor) const {
-  if (!framework.info.checkpoint()) return;
-  if (const auto container = agent_.containers.find(executor.container_id)) {
-    log_failure(checkpoint_forked_pid(paths(), run_of(framework, executor), container->pid()));
-  }
-}
-
 void Tasks::checkpoint_link(const Framework& framework, const Executor& executor) const {
   if (!framework.info.checkpoint()) return;
   const std::string pid = executor.control->link->pid();

@@ -14,9 +14,8 @@ using mesos::v1::TaskInfo;
 
 namespace {
 
-bool is_ending(const State& state, const Framework& framework, const Executor& executor) {
-  return state.terminating || framework.terminating ||
-         executor.state == Executor::State::kTerminating ||
+bool is_ending(const Framework& framework, const Executor& executor) {
+  return framework.terminating || executor.state == Executor::State::kTerminating ||
          executor.state == Executor::State::kTerminated;
 }
 
@@ -53,8 +52,7 @@ void Tasks::subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<Eve
   Executor* executor =
       find_executor({call.framework_id().value(), call.executor_id().value()}, &framework);
   auto link = std::make_unique<HttpExecutorLink>(std::move(stream));
-  if (executor == nullptr || executor->control == nullptr ||
-      is_ending(state_, *framework, *executor)) {
+  if (executor == nullptr || executor->control == nullptr || is_ending(*framework, *executor)) {
     link->shut_down();
     return;
   }
@@ -65,12 +63,13 @@ void Tasks::subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<Eve
     *resent.mutable_framework_id() = call.framework_id();
     *resent.mutable_executor_id() = call.executor_id();
     *resent.mutable_update() = unacknowledged;
-    update(resent);
+    (void)update(resent);
   }
   drop_unknown(*framework, *executor, call.subscribe().unacknowledged_tasks());
   // One of the updates may have cost it its life.
   if (executor->state != Executor::State::kRunning) return;
-  if (has_nothing_to_do(*executor)) {
+  // An agent that cleans up has waited for it to say so.
+  if (has_nothing_to_do(*executor) || state_.terminating) {
     shut_down(*framework, *executor);
     return;
   }
@@ -92,8 +91,7 @@ void Tasks::register_executor(const std::string& from,
       find_executor({message.framework_id().value(), message.executor_id().value()}, &framework);
   auto link = std::make_unique<DriverLink>(from, agent_.info.id(), services_.to_process);
   if (state_.recovering || executor == nullptr || executor->control == nullptr ||
-      is_ending(state_, *framework, *executor) ||
-      executor->state != Executor::State::kRegistering) {
+      is_ending(*framework, *executor) || executor->state != Executor::State::kRegistering) {
     LOG(WARNING) << "Executor '" << message.executor_id().value() << "' of framework "
                  << message.framework_id().value() << " registers unexpectedly from " << from;
     link->shut_down();
@@ -120,8 +118,7 @@ void Tasks::reregister_executor(const std::string& from,
   Executor* executor =
       find_executor({message.framework_id().value(), message.executor_id().value()}, &framework);
   auto link = std::make_unique<DriverLink>(from, agent_.info.id(), services_.to_process);
-  if (executor == nullptr || executor->control == nullptr ||
-      is_ending(state_, *framework, *executor) ||
+  if (executor == nullptr || executor->control == nullptr || is_ending(*framework, *executor) ||
       executor->state != Executor::State::kRegistering) {
     LOG(WARNING) << "Executor '" << message.executor_id().value() << "' of framework "
                  << message.framework_id().value() << " re-registers unexpectedly from " << from;
@@ -133,7 +130,7 @@ void Tasks::reregister_executor(const std::string& from,
   *reregistered.mutable_slave_id() = agent_.info.id();
   *reregistered.mutable_slave_info() = agent_.info;
   services_.to_process(from, reregistered);
-  for (const auto& update : message.updates()) take(update, true, from);
+  for (const auto& update : message.updates()) (void)report(update, from);
   drop_unknown(*framework, *executor, message.tasks());
   if (executor->state != Executor::State::kRunning) return;
   if (has_nothing_to_do(*executor)) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "agent/meta/checkpoints.h"
 #include "agent/tasks/command_executor.h"
 #include "agent/tasks/container_resources.h"
 #include "agent/tasks/container_volumes.h"
@@ -80,6 +81,12 @@ Tasks::ToLaunch Tasks::launch_parameters(const Framework& framework,
   if (agent_.flags.switch_user) parameters->command.set_user(user_of(framework, executor));
   if (executor.info.has_container()) parameters->container = executor.info.container();
   parameters->allocation = allocation_of(executor);
+  // On disk before the executor can run: whoever takes over the directory knows whose it is.
+  if (framework.info.checkpoint()) {
+    parameters->forked = [paths = paths(), run = run_of(framework, executor)](pid_t pid) {
+      return checkpoint_forked_pid(paths, run, pid);
+    };
+  }
   return parameters;
 }
 
@@ -118,16 +125,12 @@ Task<Result<ContainerTermination>> Tasks::run_container(const ExecutorKey& key,
 
 Task<bool> Tasks::launch_container(const ExecutorKey& key, ToLaunch launch) {
   auto launched = co_await agent_.containers.launch(std::move(*launch));
-  Executor* executor = find_executor(key);
-  if (!launched) {
-    ++agent_.container_launch_errors;
-    executor->control->cause =
-        EndCause{mesos::v1::TASK_FAILED, Status::REASON_CONTAINER_LAUNCH_FAILED,
-                 concat("Failed to launch container: ", launched.error().message)};
-    co_return false;
-  }
-  checkpoint_started(*find_framework(key.framework), *executor);
-  co_return true;
+  if (launched) co_return true;
+  ++agent_.container_launch_errors;
+  find_executor(key)->control->cause =
+      EndCause{mesos::v1::TASK_FAILED, Status::REASON_CONTAINER_LAUNCH_FAILED,
+               concat("Failed to launch container: ", launched.error().message)};
+  co_return false;
 }
 
 Task<void> Tasks::see_to_its_start(const ExecutorKey& key, ExecutorControl& control,
@@ -271,6 +274,7 @@ void Tasks::remove_if_done(Framework& framework, Executor& executor) {
   const std::string id = executor.info.executor_id().value();
   archive(framework, std::move(executor));
   framework.executors.erase(id);
+  strangers_.erase({framework.info.id().value(), id});
 }
 
 }  // namespace agent

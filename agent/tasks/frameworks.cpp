@@ -85,6 +85,7 @@ void Tasks::remove_if_idle(Framework& framework) {
   discard_framework(framework, GarbageCollector::Age::kFromNow);
   archive(std::move(framework));
   state_.frameworks.erase(id);
+  strangers_.erase({id, {}});
   end_drain_if_done();
   framework_gone_.set();
 }

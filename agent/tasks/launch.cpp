@@ -170,6 +170,7 @@ Task<void> Tasks::run_launches(ExecutorKey key) {
 }
 
 Task<void> Tasks::run_launch(ExecutorKey key, const Launch& launch) {
+  if (!knows_resources_of(launch)) co_await services_.operations_settled();
   Framework* framework = find_framework(key.framework);
   const auto waits = [&] {
     return framework != nullptr && !framework->terminating && !state_.terminating;
@@ -284,13 +285,17 @@ std::optional<Tasks::Refusal> Tasks::check_resources(const Launch& launch) const
                      "Task's resources have changed since the offer"};
     }
   }
-  auto wanted = launch.executor.resources();
-  for (const auto& task : launch.tasks) wanted.MergeFrom(task.resources());
-  if (!services_.has_resources(wanted)) {
+  if (!knows_resources_of(launch)) {
     return Refusal{Status::REASON_RESOURCES_UNKNOWN,
                    "The resources of the task, or of its executor, are not known to the agent"};
   }
   return std::nullopt;
+}
+
+bool Tasks::knows_resources_of(const Launch& launch) const {
+  auto wanted = launch.executor.resources();
+  for (const auto& task : launch.tasks) wanted.MergeFrom(task.resources());
+  return services_.has_resources(wanted);
 }
 
 // All that the executor would have must fit into its one sandbox. What is refused here harms nobody

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/meta/update_log.h"
+#include "agent/tasks/driver_link.h"
 #include "agent/tasks/task_status.h"
 #include "agent/tasks/tasks.h"
 #include "base/combine.h"
@@ -40,6 +41,10 @@ Task<void> settled(std::shared_ptr<ExecutorControl> control) { co_await control-
 }  // namespace
 
 Task<void> Tasks::recover(RecoveredAgent recovered) {
+  const bool cleanup = agent_.flags.recover == "cleanup";
+  state_.terminating = cleanup;
+  // Executors that end may say how their tasks have ended.
+  if (cleanup) state_.recovering = false;
   state_.drain_config = recovered.drain;
   for (const auto& framework : recovered.frameworks) recover_framework(framework);
   destroy_strangers();
@@ -55,7 +60,11 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
     scope_.spawn(live(key, nullptr, std::chrono::nanoseconds::max()));
   }
   if (any) {
-    reconnect(recovered);
+    if (cleanup) {
+      end_recovered(recovered);
+    } else {
+      reconnect(recovered);
+    }
     co_await executors_back(waiting);
   }
   co_await discard_leftovers(recovered);
@@ -70,8 +79,32 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
     destroy(*executor, {gone_state(*framework), Status::REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
                         concat("Executor did not reregister within ", limit)});
   }
+  if (cleanup) co_return;
   if (state_.drain_config) kill_all_for_drain();
   end_drain_if_done();
+}
+
+// --recover=cleanup. Drivers are told to end where they are; executors that use HTTP are when they
+// come (see subscribe()); of the others nobody knows how to reach them.
+void Tasks::end_recovered(const RecoveredAgent& recovered) {
+  for (const auto& framework : recovered.frameworks) {
+    for (const auto& [info, generated, run] : framework.executors) {
+      const ExecutorKey key{framework.info.id().value(), info.executor_id().value()};
+      Framework* its_framework = nullptr;
+      Executor* executor = find_executor(key, &its_framework);
+      if (executor == nullptr) continue;  // completed
+      if (run.libprocess_pid) {
+        executor->control->link = std::make_unique<DriverLink>(
+            *run.libprocess_pid, agent_.info.id(), services_.to_process);
+        executor->control->settled.set();
+        shut_down(*its_framework, *executor);
+      } else if (!run.http) {
+        LOG(INFO) << "Destroying executor '" << key.executor << "' of framework " << key.framework
+                  << ", which has never connected";
+        destroy(*executor, {});
+      }
+    }
+  }
 }
 
 // Until all have come, or ended, or their time is over.

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,9 @@ struct TaskServices {
   // Whether all these resources are the agent's, as far as they are reserved dynamically or
   // persistent volumes.
   std::function<bool(const google::protobuf::RepeatedPtrField<mesos::v1::Resource>&)> has_resources;
+
+  // Waits for what may still make such resources: operations that have come before.
+  std::function<base::Task<void>()> operations_settled;
 
   // The version of the agent's own resources that offers are based on: 16 bytes.
   std::string resource_version;
@@ -94,8 +98,9 @@ class Tasks {
   // executor must exist.
   void subscribe(const mesos::v1::executor::Call& call, std::shared_ptr<EventStream> stream);
 
-  // What an executor that has subscribed reports, or sends to its scheduler.
-  void update(const mesos::v1::executor::Call& call);
+  // What an executor that has subscribed reports, or sends to its scheduler. An update that is
+  // refused is one too many: more of that executor wait than the agent keeps (update_room.cpp).
+  base::Status update(const mesos::v1::executor::Call& call);
   void message_from_executor(const mesos::internal::ExecutorToFrameworkMessage& message);
 
   // A driver's executor. `from` is its process id.
@@ -110,7 +115,8 @@ class Tasks {
 
   // Takes up what an earlier run has checkpointed; Agent::containers must have recovered. Executors
   // may come back from then on. Ends when they have, or their time is over
-  // (--executor_reregistration_timeout).
+  // (--executor_reregistration_timeout). With --recover=cleanup they are asked to end: all_gone()
+  // says when they have.
   base::Task<void> recover(RecoveredAgent recovered);
 
  private:
@@ -148,6 +154,7 @@ class Tasks {
   base::Task<void> run_launch(ExecutorKey key, const Launch& launch);
   std::optional<Refusal> check_launch(const Framework& framework, const Launch& launch) const;
   std::optional<Refusal> check_resources(const Launch& launch) const;
+  bool knows_resources_of(const Launch& launch) const;
   std::optional<Refusal> check_volumes(const Executor* executor, const Launch& launch) const;
   void refuse(Framework& framework, const Launch& launch, const Refusal& refusal);
   void owe_exit(const Launch& launch, const std::string& framework);
@@ -224,6 +231,12 @@ class Tasks {
   void forward(const Update& head);
   void count(mesos::v1::TaskState state);
 
+  // update_room.cpp
+  base::Status report(Update update, const std::string& sender = {});
+  base::Status check_room(const Framework& framework, const Executor* executor,
+                          const Update& update);
+  base::Status check_strangers(const Framework& framework, const Update& update);
+
   // registration.cpp
   void answer_unknown(const Framework& framework, const mesos::v1::TaskID& task);
 
@@ -234,7 +247,6 @@ class Tasks {
   void checkpoint_executor(const Framework& framework, const Executor& executor) const;
   void checkpoint_task(const Framework& framework, const Executor& executor,
                        const mesos::v1::TaskInfo& task) const;
-  void checkpoint_started(const Framework& framework, const Executor& executor) const;
   void checkpoint_link(const Framework& framework, const Executor& executor) const;
   void checkpoint_completed(const Framework& framework, const Executor& executor) const;
   std::optional<std::string> update_log(const Framework& framework, const Executor* executor,
@@ -254,6 +266,7 @@ class Tasks {
   void recover_executor(Framework& framework, const RecoveredExecutor& recovered);
   void destroy_strangers();
   void reconnect(const RecoveredAgent& recovered);
+  void end_recovered(const RecoveredAgent& recovered);
   base::Task<void> executors_back(const std::vector<ExecutorKey>& waiting);
 
   Agent& agent_;
@@ -263,6 +276,8 @@ class Tasks {
   std::map<ExecutorKey, std::deque<Launch>> launches_;  // those whose turn comes, in order
   // Updates that could not be written yet, and whether they are an executor's.
   std::map<TaskKey, std::deque<std::pair<Update, bool>>> unwritten_;
+  // Tasks of which executors report though the agent does not know them, by executor.
+  std::map<ExecutorKey, std::set<std::string>> strangers_;
   base::Event framework_gone_;
   base::Scope scope_;  // last: ends before what its tasks use
 };

@@ -13,7 +13,7 @@ void UpdateStream<Record>::replay(const UpdateHistory<Record>& history) {
   for (const Update& update : history.updates) {
     const std::string& uuid = Traits::uuid(update);
     if (!known_.insert(uuid).second || ended_) continue;
-    queue_.push_back(update);
+    push(update);
     // Acknowledgements are given in the order of the updates.
     if (queue_.size() == 1 && history.acknowledged.contains(uuid)) pop();
   }
@@ -30,7 +30,7 @@ Result<bool> UpdateStream<Record>::add(const Update& update) {
     TRY_VOID(log_->append(record));
   }
   known_.insert(uuid);
-  queue_.push_back(update);
+  push(update);
   ended_ = false;
   return true;
 }
@@ -55,10 +55,19 @@ Result<typename UpdateStream<Record>::Update> UpdateStream<Record>::acknowledge(
 }
 
 template <typename Record>
+void UpdateStream<Record>::push(const Update& update) {
+  bytes_ += update.ByteSizeLong();
+  queue_.push_back(update);
+}
+
+template <typename Record>
 void UpdateStream<Record>::pop() {
   ended_ = Traits::ends(queue_.front());
+  bytes_ -= queue_.front().ByteSizeLong();
   queue_.pop_front();
-  if (ended_) queue_.clear();
+  if (!ended_) return;
+  queue_.clear();
+  bytes_ = 0;
 }
 
 template class UpdateStream<mesos::internal::StatusUpdateRecord>;

@@ -42,12 +42,15 @@ class UpdateStream {
   const Update& head() const { return queue_.front(); }
   const Update& newest() const { return queue_.back(); }
   const std::list<Update>& queue() const { return queue_; }
+  size_t bytes() const { return bytes_; }  // of the queue, encoded
 
  private:
+  void push(const Update& update);
   void pop();
 
   std::optional<RecordLog> log_;
-  std::list<Update> queue_;      // not a deque, which takes memory also when it is empty
+  std::list<Update> queue_;  // not a deque, which takes memory also when it is empty
+  size_t bytes_ = 0;
   std::set<std::string> known_;  // uuids of all updates that have come, acknowledged or not
   bool ended_ = false;           // a terminal update is acknowledged
 };

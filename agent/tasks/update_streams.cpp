@@ -153,6 +153,13 @@ std::vector<StatusUpdate> UpdateStreams::pending(const std::string& framework,
   return {at->second.queue().begin(), at->second.queue().end()};
 }
 
+std::optional<size_t> UpdateStreams::bytes(const std::string& framework,
+                                           const std::string& task) const {
+  const auto at = streams_.find(key_of(framework, task));
+  if (at == streams_.end()) return std::nullopt;
+  return at->second.bytes();
+}
+
 // A copy, because the callback may acknowledge it.
 void UpdateStreams::send(const std::string& key) {
   const auto at = streams_.find(key);

@@ -76,6 +76,10 @@ class UpdateStreams {
   std::vector<mesos::internal::StatusUpdate> pending(const std::string& framework,
                                                      const std::string& task) const;
 
+  // How much that is, encoded; nothing if there is no stream, that is if nothing was added since
+  // the last terminal update was acknowledged.
+  std::optional<size_t> bytes(const std::string& framework, const std::string& task) const;
+
   size_t streams() const { return streams_.size(); }
 
  private:

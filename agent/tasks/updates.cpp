@@ -91,7 +91,7 @@ void Tasks::drop_task(Framework& framework, const mesos::v1::TaskID& task, Statu
 
 // --- Updates of executors ---
 
-void Tasks::update(const mesos::v1::executor::Call& call) {
+base::Status Tasks::update(const mesos::v1::executor::Call& call) {
   Update update;
   *update.mutable_framework_id() = call.framework_id();
   *update.mutable_executor_id() = call.executor_id();
@@ -101,12 +101,12 @@ void Tasks::update(const mesos::v1::executor::Call& call) {
   *update.mutable_slave_id() = status.agent_id();
   update.set_timestamp(status.has_timestamp() ? status.timestamp() : seconds_since_epoch());
   update.set_uuid(status.uuid());
-  take(std::move(update), true);
+  return report(std::move(update));
 }
 
 void Tasks::update_from_driver(const std::string& from,
                                const mesos::internal::StatusUpdateMessage& message) {
-  take(message.update(), true, from);
+  (void)report(message.update(), from);  // what is refused is not acknowledged
 }
 
 // --- The way of all updates ---

@@ -86,6 +86,16 @@ TEST_F(AuthenticationTest, WhatIsMissingIsTold) {
   EXPECT_THAT(refusal(), HasSubstr("--authenticate_http_executors: executors show tokens"));
 }
 
+// As with Mesos: who asks executors only, and has no credentials, must say that tokens are enough.
+TEST_F(AuthenticationTest, ExecutorsAloneNeedASchemeThatIsNamed) {
+  flags_.authenticate_http_executors = true;
+  flags_.http_credentials.reset();
+  EXPECT_THAT(refusal(), HasSubstr("'basic' needs --http_credentials, which is not given; to ask "
+                                   "for tokens only: --http_authenticators=jwt"));
+  flags_.http_authenticators = {"jwt"};
+  EXPECT_EQ("{cid:c}", ask(Realm::kExecutor, token_));
+}
+
 // Also if nobody is asked yet.
 TEST_F(AuthenticationTest, BadFilesAreTold) {
   EXPECT_EQ("accepted", refusal());

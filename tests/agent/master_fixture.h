@@ -135,6 +135,7 @@ class MasterTest : public LoopTest {
     services.to_master = [](const auto&) { return false; };
     services.to_process = [](const auto&, const auto&) {};
     services.has_resources = [](const auto&) { return true; };
+    services.operations_settled = []() -> base::Task<void> { co_return; };
     tasks_ = std::make_unique<agent::Tasks>(*whole_agent_, std::move(services));
     operations_ = std::make_unique<agent::Operations>(
         scratch_ / "work", std::vector<mesos::v1::Resource>(), [](const auto&) {});

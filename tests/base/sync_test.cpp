@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/line.h"
 #include "base/scope.h"
 #include "tests/base/loop_test.h"
 
@@ -112,6 +113,52 @@ TEST_F(OneShots, give_their_value_to_all) {
   run(add());
   EXPECT_EQ(total, 15);
   EXPECT_EQ(*value.get(), 5);
+}
+
+using Lines = tests::LoopTest;
+
+Task<void> take_turn(base::Line& line, Log& log, std::string name, Event& leave) {
+  base::Line::Place place(line);
+  co_await place.turn();
+  log.push_back(name);
+  co_await leave.wait();
+}
+
+TEST_F(Lines, give_each_its_turn_in_the_order_of_coming) {
+  Log log;
+  base::Line line;
+  Event leave_first;
+  Event leave;
+  leave.set();
+  base::Scope scope;
+  scope.spawn(take_turn(line, log, "a", leave_first));
+  EXPECT_EQ(log, Log{"a"});  // at once
+  for (const char* name : {"b", "c"}) scope.spawn(take_turn(line, log, name, leave));
+  settle();
+  EXPECT_EQ(log, Log{"a"});
+  leave_first.set();
+  settle();
+  EXPECT_EQ(log, (Log{"a", "b", "c"}));
+  scope.spawn(take_turn(line, log, "d", leave));
+  EXPECT_EQ(log, (Log{"a", "b", "c", "d"}));
+}
+
+TEST_F(Lines, close_up_when_someone_leaves) {
+  Log log;
+  base::Line line;
+  Event leave;
+  base::Scope first;
+  base::Scope second;
+  base::Scope third;
+  first.spawn(take_turn(line, log, "a", leave));
+  second.spawn(take_turn(line, log, "b", leave));
+  third.spawn(take_turn(line, log, "c", leave));
+  second.cancel();
+  settle();
+  EXPECT_EQ(log, Log{"a"});
+  first.cancel();
+  settle();
+  EXPECT_EQ(log, (Log{"a", "c"}));
 }
 
 }  // namespace

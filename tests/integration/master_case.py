@@ -85,7 +85,8 @@ class MasterTestCase(OwnAgentTestCase):
         self.master.await_end(task)
         return task
 
-    def running(self, framework: Framework, command: str = "sleep 1000", **fields: Any) -> Task:
+    def running(self, framework: Framework, command: Message | str = "sleep 1000",
+                **fields: Any) -> Task:
         task = self.master.run_task(framework, self.master.task(framework, command, **fields))
         self.master.await_state(task, "TASK_RUNNING")
         return task

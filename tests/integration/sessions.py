@@ -9,12 +9,18 @@ from pathlib import Path
 
 import leftovers
 from attach import Output, session
-from harness import Agent, AgentTestCase, resources, shell, unique
+from harness import Agent, AgentTestCase, eventually, resources, shell, unique
 from wire import Message
 
 MB = 1 << 20
 ATTACHABLE = {"MESOS_CONTAINER_ATTACHABLE": "true"}
 DISABLED = "I/O switchboard server was disabled for this container"
+
+
+def switchboard_of(agent: Agent, *path: str) -> int:
+    """Pid of the container's switchboard."""
+    file = agent.runtime_dir / "containers" / "/containers/".join(path) / "io_switchboard" / "pid"
+    return int(eventually(lambda: file.exists() and file.read_text(), "its pid").split()[0])
 
 
 def random_file(agent: Agent, size: int) -> tuple[Path, str]:

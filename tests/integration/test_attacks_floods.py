@@ -18,18 +18,13 @@ from attach import Input, Output, attach_output, session, write_input
 from harness import (TIMEOUT_FACTOR, Agent, AgentTestCase, OwnAgentTestCase, argv, eventually,
                      resources, shell, unique)
 from rawhttp import TIMEOUT
-from sessions import ATTACHABLE, MB, random_file, rss
+from sessions import ATTACHABLE, MB, random_file, rss, switchboard_of
 
 CROWD = 10_000
 ROOM = 1000
 
 # How much a process may grow. Sanitizers keep what has been freed for a while.
 SLACK = (8 if TIMEOUT_FACTOR == 1 else 64) * MB
-
-
-def switchboard_of(agent: Agent, name: str) -> int:
-    path = agent.runtime_dir / "containers" / name / "io_switchboard" / "pid"
-    return int(path.read_text().split()[0])
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from executor_case import ExecutorTestCase
+from scripted_tasks import Task
 from wire import Message
 
 
@@ -149,6 +150,26 @@ class Calls(ExecutorTestCase):
         self.assert_states(task, "RUNNING")
         self.update(executor, task, "TASK_FINISHED")
         self.master.await_end(task)
+
+    def test_updates_of_invented_tasks(self) -> None:
+        """They go to the master, as with Mesos; but only so many tasks can be invented."""
+        self.expected_problems = ["is of a task that was not launched"]
+        framework = self.framework()
+        executor, task = self.running_executor(framework)
+
+        def invent(name: str, status: int) -> str:
+            invented = Task(framework.id, name, "", 0)
+            return self.call(executor, {"type": "UPDATE", "update": {
+                "status": self.status(invented, "TASK_RUNNING")}}, status)["text"]
+
+        for number in range(100):
+            invent(f"invented-{number}", 202)
+        self.assertEqual("Too many updates of tasks that the agent does not know, as 'one-more', "
+                         "wait to be acknowledged", invent("one-more", 503))
+        self.update(executor, task, "TASK_FINISHED")
+        self.master.await_end(task)
+        self.assertNotIn((framework.id, "one-more"), self.master.ledger.tasks)
+        self.assertIn((framework.id, "invented-99"), self.master.ledger.tasks)
 
     def test_repeated_update_is_acknowledged_again(self) -> None:
         framework = self.framework()

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import time
 import uuid
 from pathlib import Path
@@ -16,6 +17,7 @@ from executor_case import ExecutorTestCase
 from harness import eventually
 from scripted_scheduler import Framework, scalar
 from scripted_tasks import Task
+from sessions import switchboard_of
 
 
 class Environment(ExecutorTestCase):
@@ -349,6 +351,17 @@ class Reasons(ExecutorTestCase):
         self.assertEqual(("TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY"),
                          (end.state, end.reason), end.status)
         self.assertIn("limitation", end.status)
+
+    def test_switchboard(self) -> None:
+        framework = self.framework()
+        task = self.running(framework, {
+            "shell": True, "value": "exec sleep 1000", "environment": {"variables": [
+                {"name": "MESOS_CONTAINER_ATTACHABLE", "type": "VALUE", "value": "true"}]}})
+        (container,) = self.container_of(task)
+        os.kill(switchboard_of(self.agent, container), signal.SIGKILL)
+        end = self.master.await_end(task)
+        self.assertEqual(("TASK_FAILED", "REASON_IO_SWITCHBOARD_EXITED", "SOURCE_SLAVE"),
+                         (end.state, end.reason, end.status["source"]), end.status)
 
     def test_reconciliation(self) -> None:
         """The master asks about a task that the agent has never seen."""

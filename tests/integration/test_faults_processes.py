@@ -17,6 +17,7 @@ from harness import (ISOLATION, SMALL, Agent, AgentTestCase, OwnAgentTestCase, a
                      pid_gone, shell, unique)
 from load import ATTACHABLE, differ, lines
 from rawhttp import TIMEOUT_FACTOR
+from sessions import switchboard_of
 
 FULL = os.environ.get("MESOS_TEST_FULL") == "1"
 SWITCHBOARD_EXITED = "REASON_IO_SWITCHBOARD_EXITED"
@@ -26,11 +27,6 @@ def children(agent: Agent) -> list[int]:
     """Its launch helpers and switchboards, from the moment they are cloned."""
     file = Path(f"/proc/{agent.pid}/task/{agent.pid}/children")
     return [int(pid) for pid in file.read_text().split()]
-
-
-def switchboard_of(agent: Agent, *path: str) -> int:
-    file = (agent.runtime_dir / "containers" / "/containers/".join(path) / "io_switchboard" / "pid")
-    return int(eventually(lambda: file.exists() and file.read_text(), "its pid").split()[0])
 
 
 def init_of(agent: Agent, *path: str) -> int:

@@ -16,12 +16,13 @@ import threading
 import time
 from pathlib import Path
 
-from harness import eventually
+from harness import eventually, pid_gone
 from master_case import MasterTestCase
 from rawhttp import TIMEOUT, TIMEOUT_FACTOR
 from scripted_master import Received
 from scripted_scheduler import Framework
 from scripted_tasks import Task
+from uri_servers import http_server
 
 FULL = os.environ.get("MESOS_TEST_FULL") == "1"
 
@@ -106,6 +107,28 @@ class AtEachMessage(Ends):
     def test_last_after(self) -> None:
         """The acknowledgement of the end got lost, or did not: the end comes again, or does not."""
         self.die_at(3, True)
+
+
+class BeforeTheRelease(Ends):
+    """The agent dies when the executor's process is there and its pid is on disk, but nothing of the
+    executor has run: its files are still being fetched."""
+
+    def test_it_dies(self) -> None:
+        framework = self.join_checkpointing()
+        with http_server({"stalled": b"part"}) as server:
+            task = self.master.run_task(framework, self.master.task(framework, {
+                "shell": True, "value": "exit 3",
+                "uris": [{"value": server.url("stalled"), "extract": False}]}))
+            self.assertTrue(server.stalled.acquire(timeout=TIMEOUT))
+            (forked,) = {path.resolve() for path in self.agent.work_dir.glob(
+                "meta/slaves/*/frameworks/*/executors/*/runs/*/pids/forked.pid")}
+            pid = int(forked.read_text())
+            self.assertFalse(pid_gone(pid))
+            self.start_again()
+            eventually(lambda: pid_gone(pid), "it is gone")
+        self.assert_ended(task)
+        self.assertEqual((["TASK_FAILED"], "REASON_EXECUTOR_TERMINATED"),
+                         (task.states, task.last and task.last.reason))
 
 
 class AtEachCall(Ends):

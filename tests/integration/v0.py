@@ -10,7 +10,6 @@ problems() names those, missing required fields, and values of no known meaning.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import wire
-from wire import Message, WireError, varint
+from wire import Message, WireError, delimited
 
 _SCHEMA = Path(__file__).resolve().parents[1] / "data" / "wire" / "v0.txt"
 PREFIX = "mesos."
 INTERNAL = "mesos.internal."
-_VARINTS = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
-_WIRE_TYPES = {"double": 1, "string": 2, "bytes": 2}
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Field:
         messages, enums = schema()
         if self.kind in messages:
             return 2
-        return 0 if self.kind in enums else _WIRE_TYPES.get(self.kind, 0)
+        return 0 if self.kind in enums else wire.WIRE_TYPES.get(self.kind, 0)
 
 
 @cache
@@ -93,26 +90,11 @@ def known(message: str) -> bool:
 # ---- encoding ---------------------------------------------------------------------------------
 
 
-def _delimited(number: int, payload: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
 def _encode_value(field: Field, value: Any) -> bytes:
     messages, enums = schema()
-    kind = field.kind
-    if kind in messages:
-        return _delimited(field.number, encode(kind, value))
-    if kind == "string":
-        return _delimited(field.number, value.encode("utf-8", "surrogateescape"))
-    if kind == "bytes":
-        return _delimited(field.number, bytes(value))
-    if kind == "double":
-        return varint(field.number << 3 | 1) + struct.pack("<d", value)
-    if kind in enums:
-        value = value if isinstance(value, int) else enums[kind][value]
-    elif kind not in _VARINTS:
-        raise WireError(f"{field.name} is of unknown type {kind}")
-    return varint(field.number << 3) + varint(int(value))
+    if field.kind in messages:
+        return delimited(field.number, encode(field.kind, value))
+    return wire.encode_scalar(field.number, field.kind, value, enums)
 
 
 def encode(message: str, value: Message) -> bytes:
@@ -128,7 +110,7 @@ def encode(message: str, value: Message) -> bytes:
             continue
         if field.is_map:
             for key, entry in item.items():
-                out += _delimited(field.number, encode(field.kind, {"key": key, "value": entry}))
+                out += delimited(field.number, encode(field.kind, {"key": key, "value": entry}))
         elif field.repeated:
             for entry in item:
                 out += _encode_value(field, entry)
@@ -142,22 +124,10 @@ def encode(message: str, value: Message) -> bytes:
 
 def _decode_value(field: Field, raw: Any) -> Any:
     messages, enums = schema()
-    kind = field.kind
-    if kind in messages:
-        return decode(kind, raw)
-    if kind == "string":
-        return raw.decode("utf-8", "surrogateescape")
-    if kind == "bytes":
-        return raw
-    if kind == "double":
-        return struct.unpack("<d", raw)[0]
-    if kind == "bool":
-        return bool(raw)
-    if kind in enums:
-        return _enum_names(kind).get(raw, raw)
-    if kind in ("int32", "int64") and raw >= 1 << 63:
-        return raw - (1 << 64)
-    return raw
+    if field.kind in messages:
+        return decode(field.kind, raw)
+    names = _enum_names(field.kind) if field.kind in enums else None
+    return wire.decode_scalar(field.kind, raw, names)
 
 
 def decode(message: str, data: bytes) -> Message:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -247,6 +248,10 @@ _BY_NUMBER = {m: {f.number: f for f in fields} for m, fields in _MESSAGES.items(
 _ENUM_NAMES = {e: {n: name for name, n in values.items()} for e, values in _ENUMS.items()}
 
 
+VARINTS = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
+WIRE_TYPES = {"double": 1, "string": 2, "bytes": 2}  # of scalars; the others are varints
+
+
 class WireError(Exception):
     """Bytes that are no message of the expected type, or a dict that fits no message."""
 
@@ -265,24 +270,30 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _delimited(number: int, payload: bytes) -> bytes:
+def delimited(number: int, payload: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
-def _encode_value(field: _Field, value: Any) -> bytes:
-    kind = field.kind
-    if kind in _BY_NAME:
-        return _delimited(field.number, encode(kind, value))
+def encode_scalar(number: int, kind: str, value: Any, enums: Mapping[str, Mapping[str, int]]) -> bytes:
+    """A field that is no message."""
     if kind == "string":
         # surrogateescape lets a test put bytes that are not UTF-8 into a string field.
-        return _delimited(field.number, value.encode("utf-8", "surrogateescape"))
+        return delimited(number, value.encode("utf-8", "surrogateescape"))
     if kind == "bytes":
-        return _delimited(field.number, bytes(value))
+        return delimited(number, bytes(value))
     if kind == "double":
-        return varint(field.number << 3 | 1) + struct.pack("<d", value)
-    if kind in _ENUMS:
-        value = value if isinstance(value, int) else _ENUMS[kind][value]
-    return varint(field.number << 3) + varint(int(value))
+        return varint(number << 3 | 1) + struct.pack("<d", value)
+    if kind in enums:
+        value = value if isinstance(value, int) else enums[kind][value]
+    elif kind not in VARINTS:
+        raise WireError(f"{kind} is no type of a field")
+    return varint(number << 3) + varint(int(value))
+
+
+def _encode_value(field: _Field, value: Any) -> bytes:
+    if field.kind in _BY_NAME:
+        return delimited(field.number, encode(field.kind, value))
+    return encode_scalar(field.number, field.kind, value, _ENUMS)
 
 
 def encode(message: str, value: Message) -> bytes:
@@ -296,8 +307,8 @@ def encode(message: str, value: Message) -> bytes:
             continue
         if field.is_map:
             for key, entry in item.items():
-                payload = _delimited(1, key.encode()) + _delimited(2, encode(field.kind, entry))
-                out += _delimited(field.number, payload)
+                payload = delimited(1, key.encode()) + delimited(2, encode(field.kind, entry))
+                out += delimited(field.number, payload)
         elif field.repeated:
             for entry in item:
                 out += _encode_value(field, entry)
@@ -322,11 +333,18 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _scalar(kind: str, raw: int) -> Any:
+def decode_scalar(kind: str, raw: Any, enum_names: Mapping[int, str] | None) -> Any:
+    """A field that is no message; `enum_names` are those of an enum."""
+    if kind == "string":
+        return raw.decode("utf-8", "surrogateescape")
+    if kind == "bytes":
+        return raw
+    if kind == "double":
+        return struct.unpack("<d", raw)[0]
     if kind == "bool":
         return bool(raw)
-    if kind in _ENUM_NAMES:
-        return _ENUM_NAMES[kind].get(raw, raw)
+    if enum_names is not None:
+        return enum_names.get(raw, raw)
     if kind in ("int32", "int64") and raw >= 1 << 63:
         return raw - (1 << 64)
     return raw
@@ -373,16 +391,10 @@ def decode(message: str, data: bytes) -> Message:
             continue
         if field.kind in _BY_NAME:
             value = decode(field.kind, raw)
-        elif field.kind == "string":
-            value = raw.decode("utf-8", "surrogateescape")
-        elif field.kind == "bytes":
-            value = raw
-        elif field.kind == "double":
-            value = struct.unpack("<d", raw)[0]
-        elif wire != 0:
+        elif wire != WIRE_TYPES.get(field.kind, 0):
             raise WireError(f"{message}.{field.name} has wire type {wire}")
         else:
-            value = _scalar(field.kind, raw)
+            value = decode_scalar(field.kind, raw, _ENUM_NAMES.get(field.kind))
         if field.repeated:
             out.setdefault(field.name, []).append(value)
         else:

@@ -65,6 +65,25 @@ class ExecutorEndpointTest : public ApiTest {
     return exchange(json_request(call, "/slave(1)/api/v1/executor"));
   }
 
+  void subscribe(http_test::Peer& peer) {
+    run([](http_test::Peer& to, std::string request) -> base::Task<void> {
+      EXPECT_TRUE(co_await to.send(std::move(request)));
+    }(peer, json_request(concat("{", kIds, R"(,"type":"SUBSCRIBE","subscribe":{}})"),
+                         "/api/v1/executor")));
+  }
+
+  // What comes until then is added to `received`.
+  void receive_until(http_test::Peer& peer, std::string_view end, std::string& received) {
+    run([](http_test::Peer& from, std::string& all, std::string_view wanted) -> base::Task<void> {
+      while (all.find(wanted) == std::string::npos) {
+        const std::string piece = co_await from.receive_some();
+        if (piece.empty()) co_return;
+        all += piece;
+      }
+    }(peer, received, end));
+    EXPECT_NE(std::string::npos, received.find(end)) << received;
+  }
+
   static std::string update(std::string_view status) {
     return concat("{", kIds, R"(,"type":"UPDATE","update":{"status":)", status, "}}");
   }
@@ -137,22 +156,9 @@ TEST_F(ExecutorEndpointTest, OfTheEventsAClientTakesOneForm) {
 TEST_F(ExecutorEndpointTest, EventsComeAsTheyHappen) {
   run_task();
   http_test::Peer peer = connect();
+  subscribe(peer);
   std::string received;
-  const auto receive_until = [&](std::string_view end) {
-    run([](http_test::Peer& from, std::string& all, std::string_view wanted) -> base::Task<void> {
-      while (all.find(wanted) == std::string::npos) {
-        const std::string piece = co_await from.receive_some();
-        if (piece.empty()) co_return;
-        all += piece;
-      }
-    }(peer, received, end));
-    EXPECT_NE(std::string::npos, received.find(end)) << received;
-  };
-  run([](http_test::Peer& to, std::string request) -> base::Task<void> {
-    EXPECT_TRUE(co_await to.send(std::move(request)));
-  }(peer, json_request(concat("{", kIds, R"(,"type":"SUBSCRIBE","subscribe":{}})"),
-                       "/api/v1/executor")));
-  receive_until(R"("type":"LAUNCH")");
+  receive_until(peer, R"("type":"LAUNCH")", received);
   EXPECT_TRUE(received.starts_with("HTTP/1.1 200 OK\r\n"));
   EXPECT_NE(std::string::npos, received.find("Content-Type: application/json\r\n"));
   EXPECT_LT(received.find(R"("type":"SUBSCRIBED")"), received.find(R"("type":"LAUNCH")"));
@@ -163,17 +169,48 @@ TEST_F(ExecutorEndpointTest, EventsComeAsTheyHappen) {
                                     R"("source":"SOURCE_EXECUTOR","uuid":")",
                                     uuid, R"("})")))
                      .status);
-  receive_until(R"("type":"ACKNOWLEDGED")");
+  receive_until(peer, R"("type":"ACKNOWLEDGED")", received);
   EXPECT_NE(std::string::npos, received.find(uuid));
   EXPECT_EQ(mesos::v1::TASK_RUNNING, executor().launched_tasks.at(0).state());
 
   // Whoever subscribes next has the stream; this one ends as it should.
   http_test::Peer second = connect();
-  run([](http_test::Peer& to, std::string request) -> base::Task<void> {
-    EXPECT_TRUE(co_await to.send(std::move(request)));
-  }(second, json_request(concat("{", kIds, R"(,"type":"SUBSCRIBE","subscribe":{}})"),
-                         "/api/v1/executor")));
-  receive_until("\r\n0\r\n\r\n");
+  subscribe(second);
+  receive_until(peer, "\r\n0\r\n\r\n", received);
+}
+
+TEST_F(ExecutorEndpointTest, HeartbeatsComeWhenThereIsNothingElse) {
+  EXPECT_EQ(30min, agent_->executor_heartbeat_interval);
+  agent_->executor_heartbeat_interval = 2ms;
+  run_task();
+  http_test::Peer peer = connect();
+  subscribe(peer);
+  std::string received;
+  receive_until(peer, R"({"type":"HEARTBEAT"})", received);
+  EXPECT_LT(received.find(R"("type":"LAUNCH")"), received.find("HEARTBEAT"));
+  received.clear();
+  receive_until(peer, R"({"type":"HEARTBEAT"})", received);  // and again
+}
+
+TEST_F(ExecutorEndpointTest, WhatIsOneTooManyTheExecutorKeeps) {
+  run_task();
+  http_test::Peer peer = connect();
+  subscribe(peer);
+  std::string received;
+  receive_until(peer, R"("type":"LAUNCH")", received);
+  const auto report = [this](const std::string& task) {
+    return send(update(concat(R"({"task_id":{"value":")", task,
+                              R"("},"state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","uuid":")",
+                              make_uuid(), R"("})")));
+  };
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(202, report(concat("invented-", i)).status);
+  const Reply reply = report("one-more");
+  EXPECT_EQ(503, reply.status);
+  EXPECT_EQ(
+      "Too many updates of tasks that the agent does not know, as 'one-more', wait to be "
+      "acknowledged",
+      reply.body);
+  EXPECT_EQ(202, report("t").status);
 }
 
 TEST_F(ExecutorEndpointTest, WhileExecutorsComeBackOnlySubscribingIsPossible) {

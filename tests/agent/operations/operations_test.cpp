@@ -1,46 +1,21 @@
 #include "agent/operations/operations.h"
 
-#include <gmock/gmock.h>
 #include <google/protobuf/util/message_differencer.h>
-#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "agent/meta/checkpoints.h"
-#include "agent/meta/recover.h"
-#include "base/files.h"
-#include "base/uuid.h"
 #include "proto/base64.h"
 #include "proto/json_tree.h"
-#include "tests/agent/resources.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/agent/operations/support.h"
 
 namespace {
 
-using agent::Operations;
-using agent::ResourceSet;
+using namespace tests;
 using base::ErrorKind;
 using google::protobuf::util::MessageDifferencer;
-using mesos::internal::AcknowledgeOperationStatusMessage;
-using mesos::internal::ApplyOperationMessage;
-using mesos::internal::CheckpointResourcesMessage;
-using mesos::internal::ReconcileOperationsMessage;
-using mesos::internal::UpdateOperationStatusMessage;
-using mesos::v1::Offer;
-using mesos::v1::Resource;
 using testing::IsEmpty;
 using testing::SizeIs;
-using tests::allocated;
-using tests::reserved;
-using tests::resource_of;
-using tests::resources_of;
-using tests::volume;
-using namespace std::chrono_literals;
-
-constexpr char kAgent[] = "3b3a691b-d0f7-4f2d-82b0-a2fbce8e4709-S0";
-constexpr char kConfigured[] = "cpus:2;mem:1024;disk:1024;ports:[31000-31100]";
 
 struct RecordedMessage {
   std::string type;
@@ -60,77 +35,6 @@ std::vector<RecordedMessage> recorded_messages() {
   return messages;
 }
 
-class OperationsTest : public tests::LoopTest {
- protected:
-  OperationsTest() {
-    mesos::v1::AgentInfo info;
-    info.set_hostname("host");
-    info.mutable_id()->set_value(kAgent);
-    EXPECT_TRUE(agent::checkpoint_agent(paths_, info).has_value());
-    restart();
-    operations_->resume();
-  }
-
-  // As a new process: paused.
-  void restart(std::string_view configured = kConfigured) {
-    operations_.reset();
-    sent_.clear();
-    operations_ = std::make_unique<Operations>(
-        scratch_.path(), resources_of(configured),
-        [this](const UpdateOperationStatusMessage& status) { sent_.push_back(status); },
-        intervals_);
-    const auto found = agent::recover_meta(scratch_.path(), true);
-    ASSERT_TRUE(found.has_value()) << found.error().message;
-    recovered_ = operations_->recover(*found);
-  }
-
-  // The uuid of the operation.
-  std::string apply(const Offer::Operation& operation, const char* framework = nullptr) {
-    ApplyOperationMessage message;
-    if (framework != nullptr) message.mutable_framework_id()->set_value(framework);
-    *message.mutable_operation_info() = operation;
-    message.mutable_operation_uuid()->set_value(base::make_uuid_bytes());
-    message.mutable_resource_version_uuid()->mutable_uuid()->set_value("version");
-    const auto applied = operations_->apply(message);
-    EXPECT_TRUE(applied.has_value()) << applied.error().message;
-    return message.operation_uuid().value();
-  }
-
-  Offer::Operation reserve(const Resource& resource) {
-    Offer::Operation operation;
-    operation.set_type(Offer::Operation::RESERVE);
-    *operation.mutable_reserve()->add_resources() = resource;
-    return operation;
-  }
-
-  Offer::Operation create(const Resource& resource) {
-    Offer::Operation operation;
-    operation.set_type(Offer::Operation::CREATE);
-    *operation.mutable_create()->add_volumes() = resource;
-    return operation;
-  }
-
-  base::Status acknowledge(const UpdateOperationStatusMessage& status) {
-    AcknowledgeOperationStatusMessage message;
-    *message.mutable_operation_uuid() = status.operation_uuid();
-    *message.mutable_status_uuid() = status.status().uuid();
-    return operations_->acknowledge(message);
-  }
-
-  bool directory_exists(const std::string& uuid) {
-    return base::path_exists(paths_.operation(*base::uuid_to_text(uuid)));
-  }
-
-  const Resource reserved_disk_ = reserved(resource_of("disk:64"), "r");
-  const Resource volume_ = volume(reserved_disk_, "v1");
-  tests::ScratchDirectory scratch_;
-  const agent::MetaPaths paths_{scratch_.path(), kAgent};
-  agent::RetryIntervals intervals_;
-  std::vector<UpdateOperationStatusMessage> sent_;
-  std::unique_ptr<Operations> operations_;
-  base::Status recovered_;
-};
-
 TEST_F(OperationsTest, AnswerAsApacheMesosDoes) {
   std::string made_uuid;
   UpdateOperationStatusMessage ours;
@@ -139,7 +43,7 @@ TEST_F(OperationsTest, AnswerAsApacheMesosDoes) {
       ApplyOperationMessage apply;
       ASSERT_TRUE(apply.ParseFromString(message.body));
       sent_.clear();
-      const auto applied = operations_->apply(apply);
+      const auto applied = run(operations_->apply(apply));
       ASSERT_TRUE(applied.has_value()) << applied.error().message;
       ASSERT_THAT(sent_, SizeIs(1));
       ours = sent_[0];
@@ -159,7 +63,7 @@ TEST_F(OperationsTest, AnswerAsApacheMesosDoes) {
       const std::string uuid = theirs.operation_uuid().value();
       EXPECT_TRUE(directory_exists(uuid));
       *theirs.mutable_status_uuid() = ours.status().uuid();
-      const auto acknowledged = operations_->acknowledge(theirs);
+      const auto acknowledged = run(operations_->acknowledge(theirs));
       ASSERT_TRUE(acknowledged.has_value()) << acknowledged.error().message;
       EXPECT_TRUE(operations_->empty());
       EXPECT_FALSE(directory_exists(uuid));
@@ -219,10 +123,10 @@ TEST_F(OperationsTest, RefusesWhatHasNoUuidAndDoesNothingTwice) {
   ApplyOperationMessage message;
   *message.mutable_operation_info() = reserve(reserved_disk_);
   message.mutable_operation_uuid()->set_value("../../../etc");
-  EXPECT_EQ(ErrorKind::kInvalid, operations_->apply(message).error().kind);
+  EXPECT_EQ(ErrorKind::kInvalid, run(operations_->apply(message)).error().kind);
   message.mutable_operation_uuid()->set_value(base::make_uuid_bytes());
-  ASSERT_TRUE(operations_->apply(message).has_value());
-  ASSERT_TRUE(operations_->apply(message).has_value());
+  ASSERT_TRUE(run(operations_->apply(message)).has_value());
+  ASSERT_TRUE(run(operations_->apply(message)).has_value());
   EXPECT_THAT(sent_, SizeIs(1));
   EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({reserved_disk_}));
 }
@@ -236,7 +140,7 @@ TEST_F(OperationsTest, WhatCannotBeWrittenIsFatal) {
   ApplyOperationMessage message;
   *message.mutable_operation_info() = create(volume_);
   message.mutable_operation_uuid()->set_value(base::make_uuid_bytes());
-  const auto applied = operations_->apply(message);
+  const auto applied = run(operations_->apply(message));
   ASSERT_FALSE(applied.has_value());
   EXPECT_EQ(ErrorKind::kInternal, applied.error().kind);
 
@@ -408,15 +312,15 @@ TEST_F(OperationsTest, ReconcilesForAFramework) {
 TEST_F(OperationsTest, MastersMayReplaceAllResources) {
   CheckpointResourcesMessage message;
   *message.add_resources() = volume_;
-  ASSERT_TRUE(operations_->checkpoint_resources(message).has_value());
+  ASSERT_TRUE(run(operations_->checkpoint_resources(message)).has_value());
   EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({volume_}));
   EXPECT_TRUE(base::path_exists(scratch_ / "volumes/roles/r/v1"));
   *message.add_resources() = resource_of("cpus:1");
-  EXPECT_EQ(ErrorKind::kConflict, operations_->checkpoint_resources(message).error().kind);
+  EXPECT_EQ(ErrorKind::kConflict, run(operations_->checkpoint_resources(message)).error().kind);
   *message.mutable_resources(1) = reserved(resource_of("cpus:9"), "r");
-  EXPECT_EQ(ErrorKind::kConflict, operations_->checkpoint_resources(message).error().kind);
+  EXPECT_EQ(ErrorKind::kConflict, run(operations_->checkpoint_resources(message)).error().kind);
   message.clear_resources();
-  ASSERT_TRUE(operations_->checkpoint_resources(message).has_value());
+  ASSERT_TRUE(run(operations_->checkpoint_resources(message)).has_value());
   EXPECT_TRUE(operations_->total_resources() == ResourceSet(resources_of(kConfigured)));
   EXPECT_FALSE(base::path_exists(scratch_ / "volumes/roles/r/v1"));
 }

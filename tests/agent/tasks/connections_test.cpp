@@ -248,4 +248,99 @@ TEST_F(ConnectionsTest, WhatIsDoneIsDoneAfterARestartToo) {
   EXPECT_THAT(story("t"), IsEmpty());
 }
 
+// --- --recover=cleanup ---
+
+class CleanupTest : public ConnectionsTest {
+ protected:
+  // A task whose executor has all the time to end by itself.
+  void launch_patient() {
+    auto message = run_message("t");
+    auto* grace = message.mutable_task()->mutable_executor()->mutable_shutdown_grace_period();
+    grace->set_nanoseconds(std::chrono::nanoseconds(1h).count());
+    tasks_->run_task(message);
+    await_executor();
+  }
+
+  void clean_up() {
+    flags_ = {"--recover=cleanup"};
+    restart();
+    EXPECT_TRUE(agent_->state.terminating);
+    EXPECT_FALSE(agent_->state.recovering);
+  }
+
+  // Nothing is left for a run that would go on.
+  void expect_all_gone() {
+    run(tasks_->all_gone());
+    EXPECT_TRUE(agent_->containers.containers().empty());
+    EXPECT_THAT(updates(), IsEmpty());
+    flags_ = {};
+    restart();
+    EXPECT_TRUE(agent_->state.frameworks.empty());
+  }
+};
+
+TEST_F(CleanupTest, WhoComesBackIsShutDownAndMaySayHowItsTaskHasEnded) {
+  launch_patient();
+  subscribe();
+  report("t", mesos::v1::TASK_RUNNING);
+  clean_up();
+  Call again = call();
+  *again.mutable_subscribe()->add_unacknowledged_tasks() = task("t");
+  subscribe(again);
+  EXPECT_THAT(event_names(), ElementsAre("SHUTDOWN"));
+  report("t", mesos::v1::TASK_KILLED);
+  EXPECT_THAT(event_names(), ElementsAre("ACKNOWLEDGED"));
+  EXPECT_EQ(agent::Executor::State::kTerminating, find_executor()->state);
+  kill_container();
+  expect_all_gone();
+}
+
+TEST_F(CleanupTest, WhoHasBeenShutDownHasItsGrace) {
+  launch("t");
+  clean_up();
+  subscribe();
+  expect_all_gone();
+}
+
+TEST_F(CleanupTest, WhoDoesNotComeBackIsDestroyed) {
+  launch_patient();
+  subscribe();
+  flags_ = {"--recover=cleanup", "--executor_reregistration_timeout=50ms"};
+  restart();
+  EXPECT_EQ(agent::Executor::State::kRegistering, find_executor()->state);
+  expect_all_gone();
+}
+
+TEST_F(CleanupTest, WhoHasNeverConnectedIsDestroyedAtOnce) {
+  launch_patient();
+  clean_up();
+  EXPECT_EQ(agent::Executor::State::kTerminating, find_executor()->state);
+  expect_all_gone();
+}
+
+TEST_F(CleanupTest, ADriverIsToldWhereItIs) {
+  launch_patient();
+  tasks_->register_executor(kDriver, of_executor<internal::RegisterExecutorMessage>());
+  clean_up();
+  EXPECT_THAT(posted_to_driver(), ElementsAre("ShutdownExecutorMessage"));
+  internal::StatusUpdateMessage message;
+  auto& update = *message.mutable_update();
+  update.mutable_framework_id()->set_value("f");
+  update.mutable_executor_id()->set_value("e");
+  update.mutable_slave_id()->set_value("S0");
+  update.mutable_status()->mutable_task_id()->set_value("t");
+  update.mutable_status()->set_state(mesos::v1::TASK_KILLED);
+  update.set_timestamp(1);
+  update.set_uuid(base::make_uuid_bytes());
+  tasks_->update_from_driver(kDriver, message);
+  EXPECT_THAT(posted_to_driver(), ElementsAre("StatusUpdateAcknowledgementMessage"));
+  kill_container();
+  expect_all_gone();
+}
+
+TEST_F(CleanupTest, WithNothingToCleanUpItEnds) {
+  clean_up();
+  expect_all_gone();
+}
+
 }  // namespace

@@ -351,4 +351,19 @@ TEST_F(SwitchUserTest, WhoMayNotRunAsThatUserIsTold) {
   });
 }
 
+// The volume is made by an operation that came before, but has to wait for another.
+TEST_F(LaunchTest, WhatTheAgentHasNotIsWaitedForWhileOperationsGoOn) {
+  base::Event settled;
+  settling_ = &settled;
+  has_resources_ = false;
+  tasks_->run_task(run_message("t"));
+  settle();
+  EXPECT_THAT(story("t"), testing::IsEmpty());
+  EXPECT_EQ(nullptr, find_executor());
+  has_resources_ = true;
+  settled.set();
+  await_executor();
+  EXPECT_THAT(story("t"), testing::IsEmpty());
+}
+
 }  // namespace

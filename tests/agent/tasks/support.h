@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,42 @@ struct Posted {
     EXPECT_TRUE(message.ParseFromString(bytes));
     return message;
   }
+};
+
+// What happens to containers besides, as the test says.
+struct IsolationScript {
+  std::function<base::Task<base::Status>(const isolators::ContainerId&)> prepare;
+  std::function<base::Task<base::Status>(const isolators::ContainerId&, pid_t)> isolate;
+  std::optional<isolators::Limitation> limitation;  // that each runs into, once it runs
+};
+
+class ScriptedIsolator final : public isolators::Isolator {
+ public:
+  explicit ScriptedIsolator(const IsolationScript& script) : script_(script) {}
+  std::string_view name() const override { return "scripted"; }
+
+  base::Task<base::Status> prepare(const isolators::ContainerId& id,
+                                   const isolators::ContainerConfig& /*config*/,
+                                   isolators::LaunchSpec* /*spec*/) override {
+    if (script_.prepare) co_return co_await script_.prepare(id);
+    co_return base::Status();
+  }
+  base::Task<base::Status> isolate(const isolators::ContainerId& id, pid_t pid) override {
+    if (script_.isolate) co_return co_await script_.isolate(id, pid);
+    co_return base::Status();
+  }
+  std::optional<base::Task<isolators::Limitation>> watch(
+      const isolators::ContainerId& /*id*/) override {
+    if (!script_.limitation) return std::nullopt;
+    return reached(*script_.limitation);
+  }
+
+ private:
+  static base::Task<isolators::Limitation> reached(isolators::Limitation limitation) {
+    co_return limitation;
+  }
+
+  const IsolationScript& script_;
 };
 
 class TasksTest : public LoopTest {
@@ -78,15 +115,16 @@ class TasksTest : public LoopTest {
     ASSERT_TRUE(flags.has_value()) << flags.error().message;
     auto helper = containerizer::HelperImage::load(options_.launcher_dir + "/mesos-containerizer");
     ASSERT_TRUE(helper.has_value());
+    std::vector<std::unique_ptr<isolators::Isolator>> isolators;
+    isolators.push_back(std::make_unique<ScriptedIsolator>(isolation_));
     mesos::v1::AgentInfo info;
     info.set_hostname("host");
     info.set_port(5051);
     agent_ = std::make_unique<agent::Agent>(
         *std::move(flags), std::move(info),
-        containerizer::Services{options_,
-                                containerizer::RuntimePaths(options_.runtime_dir),
+        containerizer::Services{options_, containerizer::RuntimePaths(options_.runtime_dir),
                                 containerizer::make_posix_launcher(*std::move(helper)),
-                                {}});
+                                std::move(isolators)});
     ASSERT_TRUE(agent_->containers.recover());
     agent::TaskServices services;
     services.to_master = [this](const google::protobuf::Message& message) {
@@ -99,6 +137,9 @@ class TasksTest : public LoopTest {
       posted_.push_back({pid, message.GetDescriptor()->full_name(), message.SerializeAsString()});
     };
     services.has_resources = [this](const auto&) { return has_resources_; };
+    services.operations_settled = [this]() -> base::Task<void> {
+      if (settling_) co_await settling_->wait();
+    };
     services.resource_version = "0123456789abcdef";
     tasks_ = std::make_unique<agent::Tasks>(*agent_, std::move(services));
     agent_->tasks = tasks_.get();
@@ -327,7 +368,9 @@ class TasksTest : public LoopTest {
   Offspring offspring_;
   std::vector<std::string> flags_;
   containerizer::Options options_;
+  IsolationScript isolation_;
   bool has_resources_ = true;
+  base::Event* settling_ = nullptr;  // set when operations are carried out
   std::vector<Posted> posted_;
   std::map<std::string, std::shared_ptr<agent::EventStream>> streams_;
   std::unique_ptr<agent::Agent> agent_;

@@ -1,17 +1,21 @@
-// The protobuf wire format, read and written by hand. An executor is a process for each task, so it
-// links no protobuf library: its descriptors alone take more memory than all that is here.
+// The protobuf wire format, read and written by hand. For executors and switchboards: there is a
+// process of each for every task or container, so they link no protobuf library, whose descriptors
+// alone take more memory than all that is here. They take this as a source file.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace executors {
+namespace proto {
 
 // A tag: what a field's value is preceded by. For `case` labels.
 constexpr uint32_t varint_field(uint32_t number) { return number << 3; }
 constexpr uint32_t double_field(uint32_t number) { return number << 3 | 1; }
 constexpr uint32_t bytes_field(uint32_t number) { return number << 3 | 2; }
+
+// The number of the field that a tag is of.
+constexpr uint32_t number_of(uint32_t tag) { return tag >> 3; }
 
 // Walks over the fields of one message:
 //
@@ -60,4 +64,4 @@ void put_bytes(uint32_t number, std::string_view value, std::string* out);
 // A message whose field 1 is a string: TaskID, ExecutorID, FrameworkID.
 void put_id(uint32_t number, std::string_view id, std::string* out);
 
-}  // namespace executors
+}  // namespace proto

@@ -1,8 +1,8 @@
-#include "executors/wire.h"
+#include "proto/wire.h"
 
 #include <bit>
 
-namespace executors {
+namespace proto {
 
 namespace {
 
@@ -61,11 +61,14 @@ bool WireReader::read_varint(uint64_t* value) {
   return false;
 }
 
+// A tag has at most five bytes, of which 32 bits count, and a field number of at least 1.
 bool WireReader::read_tag(uint32_t* tag) {
+  constexpr size_t kMostBytes = 5;
+  const size_t before = left_.size();
   uint64_t value = 0;
-  if (!read_varint(&value)) return false;
+  if (!read_varint(&value) || before - left_.size() > kMostBytes) return false;
   *tag = static_cast<uint32_t>(value);
-  return *tag >> 3 != 0;
+  return number_of(*tag) != 0;
 }
 
 bool WireReader::read_value(uint32_t tag, int depth) {
@@ -133,4 +136,4 @@ void put_id(uint32_t number, std::string_view id, std::string* out) {
   put_bytes(number, message, out);
 }
 
-}  // namespace executors
+}  // namespace proto

@@ -1,4 +1,4 @@
-#include "executors/wire.h"
+#include "proto/wire.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace executors {
+namespace proto {
 namespace {
 
 using namespace std::string_literals;
@@ -59,18 +59,19 @@ TEST(WireTest, SkipsGroups) {
 
 TEST(WireTest, FailsForWhatIsCutOffOrMalformed) {
   const std::string cases[] = {
-      "\x08"s,                  // no value
-      "\x08\x80"s,              // half a varint
-      "\x80"s,                  // half a tag
-      "\x0a\x05one"s,           // shorter than it says
-      "\x09\x01\x02"s,          // half a double
-      "\x0d\x01"s,              // half a fixed32
-      "\x0b\x10\x05"s,          // a group without an end
-      "\x0b\x14"s,              // a group with another one's end
-      "\x0c"s,                  // an end without a group
-      "\x00\x00"s,              // field 0
-      "\x0e\x01"s,              // no such wire type
-      std::string(11, '\xff'),  // a varint that never ends
+      "\x08"s,                          // no value
+      "\x08\x80"s,                      // half a varint
+      "\x80"s,                          // half a tag
+      "\x0a\x05one"s,                   // shorter than it says
+      "\x09\x01\x02"s,                  // half a double
+      "\x0d\x01"s,                      // half a fixed32
+      "\x0b\x10\x05"s,                  // a group without an end
+      "\x0b\x14"s,                      // a group with another one's end
+      "\x0c"s,                          // an end without a group
+      "\x00\x00"s,                      // field 0
+      "\x0e\x01"s,                      // no such wire type
+      "\x88\x80\x80\x80\x80\x00\x01"s,  // a tag of six bytes
+      std::string(11, '\xff'),          // a varint that never ends
       "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"s,
       std::string(500, '\x0b'),
   };
@@ -82,4 +83,4 @@ TEST(WireTest, FailsForWhatIsCutOffOrMalformed) {
 }
 
 }  // namespace
-}  // namespace executors
+}  // namespace proto
