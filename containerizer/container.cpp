@@ -153,7 +153,7 @@ Status Container::update(const Allocation& allocation) {
   ContainerConfig whole;
   auto written = read_checkpoint(file(kConfigFile), &whole);
   if (written) {
-    set_resources(resources, limits, &whole);
+    set_allocation(allocation, &whole);
     written = write_checkpoint(file(kConfigFile), whole);
   }
   if (!written) LOG(WARNING) << written.error().message;
