@@ -8,8 +8,8 @@
 //
 // Nested containers' sandboxes are below their roots'. Below an executor's sandbox, as long as it
 // runs, its persistent volumes are found under their container paths. All are found in the agent's
-// state and on disk when they are asked for, so there is nothing to keep in step: with its directory
-// a sandbox loses its virtual paths.
+// state and on disk when they are asked for, so there is nothing to keep in step: with its
+// directory a sandbox loses its virtual paths.
 #pragma once
 
 #include <optional>
