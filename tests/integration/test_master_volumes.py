@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from executor_case import ExecutorTestCase
-from harness import ISOLATION, bin_dir, eventually, shell
+from harness import ISOLATION, Flag, bin_dir, eventually, shell
 from master_case import MasterTestCase
 from scripted_scheduler import Framework
 from scripted_tasks import Task
@@ -45,10 +45,11 @@ while True:
 class VolumeTestCase(MasterTestCase):
     isolation = ISOLATION
 
-    def join_with_volume(self, **fields: Any) -> Framework:
+    def join_with_volume(self, flags: dict[str, Flag] | None = None, **fields: Any) -> Framework:
         """An agent that has the volume v1, and a framework of its role. Any user can execute its
         programs, wherever they have been built."""
-        self.join({"resources": RESOURCES, "isolation": self.isolation}, start=False)
+        self.join({"resources": RESOURCES, "isolation": self.isolation, **(flags or {})},
+                  start=False)
         programs = self.agent.scratch / "bin"
         programs.mkdir()
         for program in bin_dir().iterdir():
@@ -143,6 +144,19 @@ class Volumes(VolumeTestCase):
             self.assertEqual([], list(place.iterdir()))
         self.assertNotIn(str(place), Path("/proc/self/mountinfo").read_text())
         self.assertEqual("precious\n", (self.directory / "file").read_text())
+
+    def test_garbage_collection(self) -> None:
+        """The sandbox goes, the volume stays, also one that the executor had when it was killed."""
+        framework = self.join_with_volume(flags={"gc_delay": "100ms"})
+        task = self.start(framework, "echo precious > data/file && sleep 1000")
+        file = self.directory / "file"
+        eventually(lambda: file.exists() and file.read_text(), "it has written")
+        self.master.await_state(task, "TASK_RUNNING")
+        sandbox = self.sandbox(task).resolve()
+        os.kill(self.executor_pid(task), signal.SIGKILL)
+        self.master.await_end(task)
+        eventually(lambda: not sandbox.exists(), "the sandbox is gone")
+        self.assertEqual("precious\n", file.read_text())
 
     def test_shared_by_two_tasks_at_once(self) -> None:
         """The first user of a shared volume has it; others may join."""
