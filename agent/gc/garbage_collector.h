@@ -80,7 +80,8 @@ class GarbageCollector final : public containerizer::SandboxCollector {
   // How old a directory may become while this part of the disk is in use.
   std::chrono::nanoseconds max_allowed_age(double disk_usage) const;
 
-  size_t pending() const { return waiting_.size(); }
+  // Those that wait, and the one that is being deleted.
+  size_t pending() const { return waiting_.size() + (removing_ ? 1 : 0); }
   uint64_t succeeded() const { return succeeded_; }
   uint64_t failed() const { return failed_; }
 

@@ -44,14 +44,19 @@ void Tasks::unschedule_framework(const std::string& framework) const {
 // The directories of an executor that there is not yet, and of its framework.
 base::Task<base::Status> Tasks::reclaim(ExecutorKey key) {
   const MetaPaths all = paths();
+  const std::string frameworks[] = {all.work_framework(key.framework),
+                                    all.meta_framework(key.framework)};
+  const std::string executors[] = {all.work_executor(key.framework, key.executor),
+                                   all.meta_executor(key.framework, key.executor)};
+  // All at once, so that none goes while another one is waited for.
+  unschedule_framework(key.framework);
+  for (const auto& directory : executors) agent_.garbage.unschedule(directory);
   bool whole = true;
-  for (const auto& directory :
-       {all.work_framework(key.framework), all.meta_framework(key.framework)}) {
+  for (const auto& directory : frameworks) {
     CO_TRY(const bool kept, co_await agent_.garbage.reclaim(directory));
     whole = whole && kept;
   }
-  for (const auto& directory : {all.work_executor(key.framework, key.executor),
-                                all.meta_executor(key.framework, key.executor)}) {
+  for (const auto& directory : executors) {
     CO_TRY_VOID(co_await agent_.garbage.reclaim(directory));
   }
   if (whole) co_return {};

@@ -164,7 +164,7 @@ TEST_F(GarbageTest, AFrameworkThatDoesNotCheckpointHasItsSandboxes) {
   const auto run = run_to_end("t", false);
   collect_all();
   EXPECT_FALSE(fs::exists(paths().work_framework("f")));
-  EXPECT_EQ(3U, agent_->garbage.succeeded());
+  EXPECT_EQ(2U, agent_->garbage.succeeded()) << "the executor's with its run, the framework's";
 }
 
 // --- A launch while what it needs is being deleted ---
