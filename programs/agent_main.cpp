@@ -15,7 +15,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "agent/agent.h"
 #include "agent/agent_info.h"
@@ -213,6 +216,35 @@ Status check_acls(const agent::Agent& agent) {
 
 // --- Running ---
 
+// SIGTERM and SIGINT stop the loop, or do something else about the end. They are noticed while the
+// loop runs.
+class StopSignals {
+ public:
+  explicit StopSignals(base::EventLoop& loop) : action_([&loop] { loop.stop(); }) {
+    for (const int signal : {SIGTERM, SIGINT}) {
+      events_.emplace_back(evsignal_new(loop.base(), signal, notice, this));
+      event_add(events_.back().get(), nullptr);
+    }
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals() = default;
+
+  void call(std::function<void()> action) { action_ = std::move(action); }
+
+ private:
+  struct FreeEvent {
+    void operator()(event* freed) const { event_free(freed); }
+  };
+
+  static void notice(evutil_socket_t, short, void* self) {
+    static_cast<StopSignals*>(self)->action_();
+  }
+
+  std::function<void()> action_;
+  std::vector<std::unique_ptr<event, FreeEvent>> events_;
+};
+
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
 Task<void> clean_up(agent::Agent& agent, Membership* membership, base::EventLoop& loop) {
   if (membership != nullptr) co_await membership->clean_up();
@@ -222,6 +254,8 @@ Task<void> clean_up(agent::Agent& agent, Membership* membership, base::EventLoop
 
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
 Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
+  // Before anybody can connect: who can may also take it that the agent ends in order.
+  StopSignals signals(loop);
   TRY(auto listeners, Listeners::open(agent, tls.get()));
   agent.info.set_port(agent.flags.advertise_port.value_or(listeners->port()));
   std::unique_ptr<Membership> membership;  // none: standalone
@@ -241,7 +275,7 @@ Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
     scope.spawn(clean_up(agent, membership.get(), loop));
     // Executors come to be told that they are to end.
     if (membership) {
-      listeners->serve(agent, connection_limits(agent.flags.max_connections), loop, scope);
+      listeners->serve(agent, connection_limits(agent.flags.max_connections), scope);
     }
     loop.run();
     return {};
@@ -252,18 +286,8 @@ Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
   listeners->serve(agent, connection_limits(agent.flags.max_connections), scope);
   tls.reload_on_hangup(loop);
 
-  std::function<void()> stop = [&loop] { loop.stop(); };
-  if (membership) stop = [&membership] { membership->stop(); };
-  const auto on_signal = [](evutil_socket_t, short, void* self) {
-    (*static_cast<std::function<void()>*>(self))();
-  };
-  event* on_terminate = evsignal_new(loop.base(), SIGTERM, on_signal, &stop);
-  event* on_interrupt = evsignal_new(loop.base(), SIGINT, on_signal, &stop);
-  event_add(on_terminate, nullptr);
-  event_add(on_interrupt, nullptr);
+  if (membership) signals.call([&membership] { membership->stop(); });
   loop.run();
-  event_free(on_terminate);
-  event_free(on_interrupt);
   if (membership) TRY_VOID(membership->end());
   LOG(INFO) << "Stopping; containers go on";
   return {};
