@@ -295,7 +295,7 @@ TEST_F(SenderTlsTest, compares_names) {
       sender_->dialer().use_tls(tls_.get());
       sender_->dialer().set_name(peer().address(), c.known_as);
       const Warnings warnings;
-      co_await send(what, c.accepted);
+      co_await send("m", c.accepted);
       EXPECT_EQ(warnings.all.size(), c.accepted ? 0U : 1U) << what;
       for (const std::string& text : warnings.all) {
         EXPECT_THAT(text, AllOf(HasSubstr("127.0.0.1"), HasSubstr("certificate")));
