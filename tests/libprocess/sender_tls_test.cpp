@@ -271,7 +271,9 @@ TEST_F(SenderTlsTest, compares_names) {
       {"DNS:localhost", false, "openssl", "", false},
       {"DNS:localhost", true, "openssl", "", false},
       {"DNS:master.test", false, "openssl", "master.test", true},
-      {"DNS:*.test", false, "openssl", "master.test", true},
+      {"DNS:*.cluster.test", false, "openssl", "master.cluster.test", true},
+      {"DNS:*.cluster.test", false, "openssl", "a.master.cluster.test", false},
+      {"DNS:*.test", false, "openssl", "master.test", false},  // of a whole top-level domain
       {"DNS:MASTER.test", false, "openssl", "master.test", true},
       {"DNS:other.test", false, "openssl", "master.test", false},
       {"DNS:other.test", false, "openssl", "common", true},  // the common name
