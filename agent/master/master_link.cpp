@@ -320,8 +320,9 @@ void MasterLink::send_registration() {
 
 void MasterLink::link_master() {
   // The end of this connection alone means nothing: if the master is gone its pings are missing.
-  parts_.sender.link(master_pid_, [pid = master_pid_.to_string()] {
-    LOG(WARNING) << "The connection to the master " << pid << " has ended";
+  // While it registers, the sender says what goes wrong, and does not repeat itself.
+  parts_.sender.link(master_pid_, [this, pid = master_pid_.to_string()] {
+    LOG_IF(WARNING, registered()) << "The connection to the master " << pid << " has ended";
   });
 }
 
