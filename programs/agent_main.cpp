@@ -17,8 +17,6 @@
 #include <functional>
 #include <memory>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "agent/agent.h"
 #include "agent/agent_info.h"
@@ -39,6 +37,7 @@
 #include "programs/agent_listeners.h"
 #include "programs/agent_membership.h"
 #include "programs/agent_tls.h"
+#include "programs/signal_handler.h"
 
 namespace {
 
@@ -49,6 +48,7 @@ using base::Task;
 using programs::AgentTls;
 using programs::Listeners;
 using programs::Membership;
+using programs::SignalHandler;
 
 // For the runtime directory's lock, while a killed agent's last traces go.
 constexpr std::chrono::seconds kLockPatience{5};
@@ -216,35 +216,6 @@ Status check_acls(const agent::Agent& agent) {
 
 // --- Running ---
 
-// SIGTERM and SIGINT stop the loop, or do something else about the end. They are noticed while the
-// loop runs.
-class StopSignals {
- public:
-  explicit StopSignals(base::EventLoop& loop) : action_([&loop] { loop.stop(); }) {
-    for (const int signal : {SIGTERM, SIGINT}) {
-      events_.emplace_back(evsignal_new(loop.base(), signal, notice, this));
-      event_add(events_.back().get(), nullptr);
-    }
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals() = default;
-
-  void call(std::function<void()> action) { action_ = std::move(action); }
-
- private:
-  struct FreeEvent {
-    void operator()(event* freed) const { event_free(freed); }
-  };
-
-  static void notice(evutil_socket_t, short, void* self) {
-    static_cast<StopSignals*>(self)->action_();
-  }
-
-  std::function<void()> action_;
-  std::vector<std::unique_ptr<event, FreeEvent>> events_;
-};
-
 // --recover=cleanup: ends what an earlier run has left, and with it this run.
 Task<void> clean_up(agent::Agent& agent, Membership* membership, base::EventLoop& loop) {
   if (membership != nullptr) co_await membership->clean_up();
@@ -255,7 +226,9 @@ Task<void> clean_up(agent::Agent& agent, Membership* membership, base::EventLoop
 // Serves until SIGTERM or SIGINT; containers live on then, for the next start to take up.
 Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
   // Before anybody can connect: who can may also take it that the agent ends in order.
-  StopSignals signals(loop);
+  std::function<void()> stop = [&loop] { loop.stop(); };
+  const SignalHandler on_terminate(loop, SIGTERM, [&stop] { stop(); });
+  const SignalHandler on_interrupt(loop, SIGINT, [&stop] { stop(); });
   TRY(auto listeners, Listeners::open(agent, tls.get()));
   agent.info.set_port(agent.flags.advertise_port.value_or(listeners->port()));
   std::unique_ptr<Membership> membership;  // none: standalone
@@ -286,7 +259,7 @@ Status serve(agent::Agent& agent, AgentTls& tls, base::EventLoop& loop) {
   listeners->serve(agent, connection_limits(agent.flags.max_connections), scope);
   tls.reload_on_hangup(loop);
 
-  if (membership) signals.call([&membership] { membership->stop(); });
+  if (membership) stop = [&membership] { membership->stop(); };
   loop.run();
   if (membership) TRY_VOID(membership->end());
   LOG(INFO) << "Stopping; containers go on";

@@ -174,13 +174,11 @@ Status Membership::check_reconfiguration() {
 }
 
 void Membership::start() {
-  const auto unregister = [](evutil_socket_t, short, void* self) {
+  on_user_signal_.emplace(loop_, SIGUSR1, [this] {
     LOG(WARNING) << "SIGUSR1: the agent unregisters and ends";
-    static_cast<Membership*>(self)->unregistered_ = true;
-    static_cast<Membership*>(self)->link_->unregister();
-  };
-  on_user_signal_.reset(evsignal_new(loop_.base(), SIGUSR1, unregister, this));
-  event_add(on_user_signal_.get(), nullptr);
+    unregistered_ = true;
+    link_->unregister();
+  });
   scope_.spawn(recover_and_join());
 }
 

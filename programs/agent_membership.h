@@ -1,8 +1,6 @@
 // mesos-agent as a member of a cluster: what --master and the flags beside it make of it.
 #pragma once
 
-#include <event2/event.h>
-
 #include <memory>
 #include <optional>
 
@@ -13,6 +11,7 @@
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "base/scope.h"
+#include "programs/signal_handler.h"
 
 namespace programs {
 
@@ -46,10 +45,6 @@ class Membership {
   base::Status end() const;
 
  private:
-  struct EventDeleter {
-    void operator()(event* e) const { event_free(e); }
-  };
-
   Membership(agent::Agent& agent, base::EventLoop& loop) : agent_(agent), loop_(loop) {}
   agent::MasterHooks make_hooks();
   base::Status check_reconfiguration();
@@ -69,7 +64,7 @@ class Membership {
   std::unique_ptr<agent::Tasks> tasks_;  // its launches may wait for operations
   agent::RecoveredAgent recovered_;
   std::unique_ptr<agent::Messages> messages_;
-  std::unique_ptr<event, EventDeleter> on_user_signal_;
+  std::optional<SignalHandler> on_user_signal_;
   base::Scope scope_;  // last: its tasks end before what they use
 };
 

@@ -22,11 +22,7 @@ base::Result<std::unique_ptr<AgentTls>> AgentTls::load() {
 
 void AgentTls::reload_on_hangup(base::EventLoop& loop) {
   if (tls_ == nullptr) return;
-  const auto reload = [](evutil_socket_t, short, void* self) {
-    static_cast<AgentTls*>(self)->reload();
-  };
-  on_hangup_.reset(evsignal_new(loop.base(), SIGHUP, reload, this));
-  event_add(on_hangup_.get(), nullptr);
+  on_hangup_.emplace(loop, SIGHUP, [this] { reload(); });
 }
 
 void AgentTls::reload() {

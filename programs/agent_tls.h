@@ -1,13 +1,13 @@
 // TLS of mesos-agent, in both directions, as its environment says.
 #pragma once
 
-#include <event2/event.h>
-
 #include <memory>
+#include <optional>
 
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "http/tls.h"
+#include "programs/signal_handler.h"
 
 namespace programs {
 
@@ -26,15 +26,11 @@ class AgentTls {
   void reload_on_hangup(base::EventLoop& loop);
 
  private:
-  struct EventDeleter {
-    void operator()(event* e) const { event_free(e); }
-  };
-
   AgentTls() = default;
   void reload();
 
   std::unique_ptr<http::Tls> tls_;
-  std::unique_ptr<event, EventDeleter> on_hangup_;
+  std::optional<SignalHandler> on_hangup_;
 };
 
 }  // namespace programs
