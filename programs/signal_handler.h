@@ -11,8 +11,8 @@
 
 namespace programs {
 
-// From here on the loop, which must outlive this, calls `action` for the signal, instead of what the
-// signal would do. One that comes while the loop does not run is acted on when it does.
+// From here on the loop, which must outlive this, calls `action` for the signal, instead of what
+// the signal would do. One that comes while the loop does not run is acted on when it does.
 class SignalHandler {
  public:
   SignalHandler(base::EventLoop& loop, int signal, std::function<void()> action)

@@ -52,8 +52,8 @@ TEST_F(DetectorTest, finds_the_master_that_is_named) {
 }
 
 TEST_F(DetectorTest, knows_the_name_that_was_given) {
-  EXPECT_EQ("localhost", make_master_detector("master@localhost:5050").value()->host_name());
-  EXPECT_EQ("", make_master_detector("127.0.0.1:5050").value()->host_name());
+  EXPECT_EQ("localhost", make_master_detector("master@localhost:5050", 10s).value()->host_name());
+  EXPECT_EQ("", make_master_detector("127.0.0.1:5050", 10s).value()->host_name());
 }
 
 TEST_F(DetectorTest, finds_the_master_that_a_file_names) {
