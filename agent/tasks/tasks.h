@@ -54,8 +54,7 @@ class Tasks {
   Tasks& operator=(const Tasks&) = delete;
   ~Tasks();
 
-  // --- From the master. What does not fit the present state is ignored, with a line in the log.
-  // ---
+  // --- From the master. What does not fit the present state is logged, and ignored. ---
 
   void run_task(const mesos::internal::RunTaskMessage& message);
   void run_task_group(const mesos::internal::RunTaskGroupMessage& message);

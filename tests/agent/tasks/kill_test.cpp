@@ -142,6 +142,8 @@ TEST_F(KillTest, DrainingEndsWhenNothingIsLeft) {
   const auto told = events();
   ASSERT_EQ(1U, told.size());
   EXPECT_EQ(5, told[0].kill().kill_policy().grace_period().nanoseconds());
+  tasks_->operations_changed({});
+  EXPECT_TRUE(agent_->state.drain_config) << "a task is left";
   report("t", mesos::v1::TASK_KILLED);
   EXPECT_THAT(story("t"), ElementsAre("TASK_GONE_BY_OPERATOR REASON_AGENT_DRAINING"));
   shut_down_executor();
@@ -155,6 +157,15 @@ TEST_F(KillTest, WithNothingToDrainNothingIsRefusedLater) {
   internal::DrainSlaveMessage drain;
   drain.mutable_config();
   tasks_->drain(drain);
+  EXPECT_FALSE(agent_->state.drain_config);
+  EXPECT_FALSE(base::path_exists(paths().drain_config()));
+}
+
+// As after a restart: what was to be drained has ended meanwhile, and the master asks again.
+TEST_F(KillTest, ADrainWhoseTasksAreGoneEndsWhenAskedForAgain) {
+  agent_->state.drain_config.emplace();
+  ASSERT_TRUE(agent::checkpoint_drain(paths(), *agent_->state.drain_config));
+  tasks_->drain({});
   EXPECT_FALSE(agent_->state.drain_config);
   EXPECT_FALSE(base::path_exists(paths().drain_config()));
 }

@@ -22,7 +22,10 @@ TEST_F(UpdatesTest, OneUpdateAtATimeInOrder) {
   EXPECT_THAT(story("t"), ElementsAre("TASK_STARTING", "TASK_RUNNING"));
   EXPECT_EQ(mesos::v1::TASK_FINISHED, updates()[1].latest_state());
   EXPECT_EQ(1U, find_executor()->terminated_tasks.size());
-  EXPECT_EQ(mesos::v1::TASK_RUNNING, find_executor()->terminated_tasks[0].status_update_state());
+  // What the master is to know the task by is what it has been sent, not what is to come.
+  const auto& known = find_executor()->terminated_tasks[0];
+  EXPECT_EQ(mesos::v1::TASK_RUNNING, known.status_update_state());
+  EXPECT_EQ(updates()[1].uuid(), known.status_update_uuid());
   acknowledge(updates()[1]);
   acknowledge(updates()[2]);
   EXPECT_THAT(story("t"), ElementsAre("TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"));
