@@ -147,7 +147,11 @@ Task<Status> Containerizer::launch(LaunchParameters parameters) {
   CO_TRY_VOID(check_supported(config));
   if (services_.sandbox_collector != nullptr && !parameters.directory) {
     CO_TRY(const bool at_once, co_await services_.sandbox_collector->reclaim(config.directory()));
-    if (!at_once) CO_TRY_VOID(check_free(id));
+    if (!at_once) {
+      // Meanwhile somebody may have had what was there before removed.
+      co_await await_erased(id);
+      CO_TRY_VOID(check_free(id));
+    }
   }
   auto container = add(id, std::move(config), std::move(parameters.forked));
   if (!id.has_parent()) ended_.drop_root(id);

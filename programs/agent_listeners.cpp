@@ -58,7 +58,9 @@ Result<std::unique_ptr<Listeners>> Listeners::open(agent::Agent& agent, http::Tl
   if (flags.http_executor_domain_sockets) {
     TRY_VOID(self->open_domain_socket(flags));
     agent.domain_socket = self->domain_socket_->path();
-  } else if (tls != nullptr && flags.master) {
+  }
+  // With another domain socket too: an earlier run may have left executors that know only this one.
+  if (tls != nullptr && flags.master) {
     TRY_VOID(self->open_own_executors_socket(flags));
     agent.own_executors_socket = self->own_executors_socket_->path();
   }

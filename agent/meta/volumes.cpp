@@ -1,6 +1,9 @@
 #include "agent/meta/volumes.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include "agent/meta/paths.h"
@@ -8,6 +11,7 @@
 #include "agent/role.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "base/uuid.h"
 
 namespace agent {
 
@@ -99,13 +103,25 @@ Result<std::map<std::string, const Resource*>> volumes_in(const std::string& wor
   return volumes;
 }
 
+// Who has kept a destroyed volume open may go on writing to it, or have mounted something there.
+// That is no reason to stop: what cannot be deleted is left where no volume is looked for.
+Status remove_or_leave(const std::string& path) {
+  auto removed = base::remove_tree(path);
+  if (removed || removed.error().kind != ErrorKind::kConflict) return removed;
+  const std::string aside = concat(path, ".destroyed-", base::make_uuid());
+  const bool moved = rename(path.c_str(), aside.c_str()) == 0;
+  LOG(ERROR) << "A part of a destroyed volume could not be deleted and is left in '"
+             << (moved ? aside : path) << "': " << removed.error().message;
+  return {};
+}
+
 Status remove_volume(const std::string& path, const Resource& volume) {
-  if (volume.disk().source().type() != Source::MOUNT) return base::remove_tree(path);
+  if (volume.disk().source().type() != Source::MOUNT) return remove_or_leave(path);
   auto names = base::list_directory(path);
   if (!names) {
     return names.error().kind == ErrorKind::kNotFound ? Status() : fail(names.error());
   }
-  for (const std::string& name : *names) TRY_VOID(base::remove_tree(join_path(path, name)));
+  for (const std::string& name : *names) TRY_VOID(remove_or_leave(join_path(path, name)));
   return {};
 }
 

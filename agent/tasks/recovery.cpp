@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "agent/gc/garbage_path.h"
 #include "agent/meta/update_log.h"
 #include "agent/tasks/driver_link.h"
 #include "agent/tasks/task_status.h"
@@ -130,6 +131,8 @@ void Tasks::destroy_strangers() {
     if (id.has_parent() || known.contains(id)) continue;
     if (!container->config().directory().starts_with(agents)) continue;
     LOG(WARNING) << "Destroying container " << id.to_string() << ", an executor that is not known";
+    // Its sandbox is of use now, however long ago it was written to.
+    (void)mark_changed(agent_.flags.work_dir, container->config().directory());
     container->request_destroy();
   }
 }

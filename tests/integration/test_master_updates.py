@@ -217,7 +217,8 @@ class AtAnyTime(Ends):
         crashes = 0
         try:
             end = time.monotonic() + (120 if FULL else 8)
-            while time.monotonic() < end:
+            # On a slow machine a life takes as long as all of it does elsewhere.
+            while time.monotonic() < end or crashes <= 5:
                 time.sleep(0.2 * TIMEOUT_FACTOR)
                 self.agent.check_alive()
                 self.start_again()
@@ -242,7 +243,6 @@ class AtAnyTime(Ends):
         repeats = sum(update.arrivals - 1 for task in launched for update in task.updates)
         print(f"{crashes} crashes, {len(launched)} tasks, {repeats} updates that came again",
               flush=True)
-        self.assertGreater(crashes, 5)
         self.assertGreater(len(launched), 5)
 
 

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -84,11 +85,15 @@ class ZooKeeperDetector final : public MasterDetector {
   }
 
   Task<void> wait_for_silence(ZooKeeperSession& session) {
-    while (co_await base::with_timeout(session.connected(), session.timeout())) {
+    co_await session.opened();
+    // One that is not given the time to connect would be followed by the next at once.
+    auto patience = std::max<nanoseconds>(session.timeout(), kRetryInterval);
+    while (co_await base::with_timeout(session.connected(), patience)) {
       LOG(INFO) << "Connected to ZooKeeper at " << url_.servers << ", which keeps the session for "
                 << seconds_text(session.timeout());
       co_await session.disconnected();
       LOG(WARNING) << "The connection to ZooKeeper is lost" << why();
+      patience = session.timeout();
     }
   }
 

@@ -189,7 +189,10 @@ struct ZooKeeperCallbacks {
     shared.post([handle, code](Session& session) {
       session.handle_ = handle;
       if (handle == nullptr) session.ended_.set(Error::from_errno("zookeeper_init", code));
-      if (handle != nullptr) session.state_changed(zoo_state(handle));
+      if (handle != nullptr) {
+        session.opened_.set();
+        session.state_changed(zoo_state(handle));
+      }
     });
     shared.wait_until_abandoned();
     if (handle != nullptr) zookeeper_close(handle);
@@ -239,6 +242,7 @@ void ZooKeeperSession::state_changed(int state) {
   }
 }
 
+Task<void> ZooKeeperSession::opened() { co_await opened_.wait(); }
 Task<void> ZooKeeperSession::connected() { co_await connected_.wait(); }
 Task<void> ZooKeeperSession::disconnected() { co_await disconnected_.wait(); }
 Task<void> ZooKeeperSession::changed() { co_await changed_.wait(); }

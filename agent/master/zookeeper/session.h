@@ -31,6 +31,10 @@ class ZooKeeperSession {
   ZooKeeperSession& operator=(const ZooKeeperSession&) = delete;
   ~ZooKeeperSession();
 
+  // Waits until the servers' names are resolved, from when on it tries to connect. For ever if
+  // the session could not be begun.
+  base::Task<void> opened();
+
   // Waits until there is a connection. The client goes from server to server by itself.
   base::Task<void> connected();
 
@@ -79,6 +83,7 @@ class ZooKeeperSession {
   std::chrono::nanoseconds timeout_;
   const std::shared_ptr<Shared> shared_;
   void* handle_ = nullptr;  // zhandle_t*; none until it was opened. shared_'s thread closes it
+  base::Event opened_;
   base::Event connected_;
   base::Event disconnected_;
   base::OneShot<base::Error> ended_;

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -22,6 +26,7 @@ using mesos::internal::ResourceState;
 using mesos::v1::Resource;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using tests::on_disk;
 using tests::reserved;
 using tests::resource_of;
@@ -138,6 +143,33 @@ TEST_F(Store, VolumesKeepTheirDataUntilTheyAreDestroyed) {
   EXPECT_FALSE(base::path_exists(directory_of(volume_)));
   EXPECT_TRUE(base::path_exists(directory_of(volume(disk_, "v2"))));
   EXPECT_TRUE(base::path_exists(scratch_ / "kept/file"));
+}
+
+// As if whoever had it has mounted something there.
+TEST_F(Store, WhatCannotBeDeletedOfAVolumeIsLeftAside) {
+  if (getuid() != 0) GTEST_SKIP() << "only root mounts";
+  ASSERT_TRUE(store_.commit(state_of({volume_})).has_value());
+  const std::string directory = directory_of(volume_);
+  put(directory + "/data", "x");
+  std::filesystem::create_directories(directory + "/busy");
+  put(scratch_ / "other/precious", "x");
+  const pid_t child = fork();
+  if (child == 0) {
+    if (unshare(CLONE_NEWNS) != 0) _exit(1);
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(2);
+    const std::string other = scratch_ / "other";
+    const std::string busy = directory + "/busy";
+    if (mount(other.c_str(), busy.c_str(), nullptr, MS_BIND, nullptr) != 0) _exit(3);
+    _exit(store_.commit(state_of({disk_})) ? 0 : 4);
+  }
+  int status = -1;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+  EXPECT_FALSE(base::path_exists(directory));
+  EXPECT_TRUE(base::path_exists(scratch_ / "other/precious"));
+  ResourceStore store = reopen();
+  ASSERT_TRUE(store.commit(state_of({volume_})).has_value());
+  EXPECT_THAT(base::list_directory(directory).value(), IsEmpty()) << "another volume's data";
 }
 
 TEST_F(Store, AResizedVolumeKeepsItsData) {
