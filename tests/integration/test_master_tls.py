@@ -277,19 +277,29 @@ class OwnExecutors(TlsCase):
                                       to_json(dict(call)))
 
     def test_only_where_it_is_needed(self) -> None:
-        """Not without TLS, nor without a master, nor beside the socket that the flag asks for."""
+        """Not without TLS, nor without a master."""
         self.join()
         self.assertFalse(self.socket().exists())
         self.agent.stop()
         self.agent = self.new_agent(tls=client_context(self.authority),
                                     environment=environment(self.agent_identity))
         self.assertFalse(self.socket().exists())
-        self.agent.stop()
-        self.close_master()
-        self.join_by_tls(self.secure(), flags={"http_executor_domain_sockets": "true"})
-        self.assertFalse(self.socket().exists())
-        task = self.run_to_end(self.master.subscribe(), "true")
+
+    def test_beside_the_socket_that_a_flag_asks_for(self) -> None:
+        """Who was started without that flag finds the agent that was started again with it."""
+        self.join_by_tls(self.secure())
+        framework = self.master.subscribe(checkpoint=True)
+        before = self.running(framework)
+        self.agent.kill9()
+        self.agent.flags["http_executor_domain_sockets"] = "true"
+        self.agent.start(wait=False)
+        self.master.expect("ReregisterSlaveMessage")
+        self.await_registered()
+        task = self.run_to_end(framework, "true")
         self.assert_states(task, "STARTING", "RUNNING", "FINISHED")
+        self.master.kill_task(before)
+        self.master.await_end(before)
+        self.assert_states(before, "STARTING", "RUNNING", "KILLING", "KILLED")
 
 
 class OtherExecutors(TlsCase, DriverTestCase):
