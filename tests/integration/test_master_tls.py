@@ -7,35 +7,27 @@ import os
 import shutil
 import signal
 import ssl
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from executor_case import DriverTestCase
 from harness import Agent, eventually
 from master_case import MasterTestCase
 from rawhttp import Connection, Response
-from tls import Authority, Identity, client_context, environment, server_context
+from tls import Authority, Certified, Identity, client_context, environment, server_context
 from wire import JSON, to_json
 
 EXECUTOR_API = "/slave(1)/api/v1/executor"
 NOBODY = 65534
 
 
-class TlsCase(MasterTestCase):
+class TlsCase(Certified, MasterTestCase):
     """Certificates for the class. The agent speaks TLS, and has the certificate `agent`."""
-
-    directory: ClassVar[Path]
-    authority: ClassVar[Authority]
-    stranger: ClassVar[Authority]
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.directory = Path(tempfile.mkdtemp(prefix="mesos-agent-test-tls-"))
-        cls.addClassCleanup(shutil.rmtree, cls.directory)
-        cls.authority = Authority(cls.directory / "own")
-        cls.stranger = Authority(cls.directory / "other", "stranger")
+        super().setUpClass()
         cls.agent_identity = cls.authority.issue("agent")
         cls.master_identity = cls.authority.issue("master")
 

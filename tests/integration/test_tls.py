@@ -11,33 +11,24 @@ import socket
 import ssl
 import struct
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from attach import session, write_input
 from harness import Agent, OwnAgentTestCase, argv, eventually, resources, shell, unique
 from rawhttp import TIMEOUT, Connection
-from tls import Authority, TlsSocket, client_context, environment
+from tls import Authority, Certified, TlsSocket, client_context, environment
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
-class TlsTestCase(OwnAgentTestCase):
-    """Certificates for the class, in a directory of its own."""
-
-    directory: ClassVar[Path]
-    authority: ClassVar[Authority]
-    stranger: ClassVar[Authority]
+class TlsTestCase(Certified, OwnAgentTestCase):
+    """With certificates for the agent and its clients."""
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.directory = Path(tempfile.mkdtemp(prefix="mesos-agent-test-tls-"))
-        cls.addClassCleanup(shutil.rmtree, cls.directory)
-        cls.authority = Authority(cls.directory / "own")
-        cls.stranger = Authority(cls.directory / "other", "stranger")
+        super().setUpClass()
         cls.server = cls.authority.issue("server")
         cls.client = cls.authority.issue("client", "client")
         cls.intruder = cls.stranger.issue("intruder", "client")

@@ -5,12 +5,16 @@ goes over the wire and when: half of a handshake, close_notify without closing, 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
+import unittest
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 CONFIG = """\
 [req]
@@ -77,6 +81,22 @@ class Authority:
             with made.cert.open("a") as chain:
                 chain.write(issuer.cert.read_text())
         return made
+
+
+class Certified(unittest.TestCase):
+    """Two authorities for a class of tests, in a directory that goes with it."""
+
+    directory: ClassVar[Path]
+    authority: ClassVar[Authority]
+    stranger: ClassVar[Authority]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.directory = Path(tempfile.mkdtemp(prefix="mesos-agent-test-tls-"))
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.authority = Authority(cls.directory / "own")
+        cls.stranger = Authority(cls.directory / "other", "stranger")
 
 
 def openssl(*arguments: str) -> str:

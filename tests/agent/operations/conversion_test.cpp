@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/agent/operations/offers.h"
 #include "tests/agent/resources.h"
 
 namespace {
@@ -10,59 +11,19 @@ using agent::ResourceSet;
 using mesos::v1::Offer;
 using mesos::v1::Resource;
 using tests::allocated;
+using tests::create;
+using tests::destroy;
+using tests::grow;
 using tests::on_disk;
+using tests::reserve;
 using tests::reserved;
 using tests::resource_of;
 using tests::resources_of;
+using tests::shrink;
+using tests::unreserve;
 using tests::volume;
 using Type = Offer::Operation;
 using Source = Resource::DiskInfo::Source;
-
-Offer::Operation reserve(const std::vector<Resource>& resources,
-                         const std::vector<Resource>& source = {}) {
-  Offer::Operation operation;
-  operation.set_type(Type::RESERVE);
-  for (const auto& resource : resources) *operation.mutable_reserve()->add_resources() = resource;
-  for (const auto& resource : source) *operation.mutable_reserve()->add_source() = resource;
-  return operation;
-}
-
-Offer::Operation unreserve(const Resource& resource) {
-  Offer::Operation operation;
-  operation.set_type(Type::UNRESERVE);
-  *operation.mutable_unreserve()->add_resources() = resource;
-  return operation;
-}
-
-Offer::Operation create(const Resource& resource) {
-  Offer::Operation operation;
-  operation.set_type(Type::CREATE);
-  *operation.mutable_create()->add_volumes() = resource;
-  return operation;
-}
-
-Offer::Operation destroy(const Resource& resource) {
-  Offer::Operation operation;
-  operation.set_type(Type::DESTROY);
-  *operation.mutable_destroy()->add_volumes() = resource;
-  return operation;
-}
-
-Offer::Operation grow(const Resource& resource, const Resource& addition) {
-  Offer::Operation operation;
-  operation.set_type(Type::GROW_VOLUME);
-  *operation.mutable_grow_volume()->mutable_volume() = resource;
-  *operation.mutable_grow_volume()->mutable_addition() = addition;
-  return operation;
-}
-
-Offer::Operation shrink(const Resource& resource, double by) {
-  Offer::Operation operation;
-  operation.set_type(Type::SHRINK_VOLUME);
-  *operation.mutable_shrink_volume()->mutable_volume() = resource;
-  operation.mutable_shrink_volume()->mutable_subtract()->set_value(by);
-  return operation;
-}
 
 base::Result<ResourceSet> after(const Offer::Operation& operation, ResourceSet resources) {
   TRY(const agent::Conversion conversion, agent::convert(operation));

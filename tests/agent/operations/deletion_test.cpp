@@ -43,20 +43,6 @@ class DeletionTest : public OperationsTest {
     may_go_on_.set_value();
   }
 
-  Offer::Operation destroy(const Resource& resource) {
-    Offer::Operation operation;
-    operation.set_type(Offer::Operation::DESTROY);
-    *operation.mutable_destroy()->add_volumes() = resource;
-    return operation;
-  }
-
-  Offer::Operation unreserve(const Resource& resource) {
-    Offer::Operation operation;
-    operation.set_type(Offer::Operation::UNRESERVE);
-    *operation.mutable_unreserve()->add_resources() = resource;
-    return operation;
-  }
-
   // Does not wait for its end.
   std::string start(const Offer::Operation& operation) {
     ApplyOperationMessage message;

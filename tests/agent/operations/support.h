@@ -14,6 +14,7 @@
 #include "agent/operations/operations.h"
 #include "base/files.h"
 #include "base/uuid.h"
+#include "tests/agent/operations/offers.h"
 #include "tests/agent/resources.h"
 #include "tests/base/loop_test.h"
 #include "tests/scratch.h"
@@ -67,20 +68,6 @@ class OperationsTest : public LoopTest {
     const auto applied = run(operations_->apply(message));
     EXPECT_TRUE(applied.has_value()) << applied.error().message;
     return message.operation_uuid().value();
-  }
-
-  Offer::Operation reserve(const Resource& resource) {
-    Offer::Operation operation;
-    operation.set_type(Offer::Operation::RESERVE);
-    *operation.mutable_reserve()->add_resources() = resource;
-    return operation;
-  }
-
-  Offer::Operation create(const Resource& resource) {
-    Offer::Operation operation;
-    operation.set_type(Offer::Operation::CREATE);
-    *operation.mutable_create()->add_volumes() = resource;
-    return operation;
   }
 
   base::Status acknowledge(const UpdateOperationStatusMessage& status) {
