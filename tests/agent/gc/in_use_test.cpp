@@ -12,19 +12,19 @@ class InUse : public testing::Test {
  protected:
   InUse() {
     agent_.info.mutable_id()->set_value("S0");
-    agent_.state = tests::make_state("/work/slaves/S0/frameworks/framework-1/executors");
+    agent_.state = tests::make_state("/srv/mesos/slaves/S0/frameworks/framework-1/executors");
   }
 
   bool in_use(const std::string& path) { return agent::is_in_use(agent_, path); }
 
   static agent::Flags make_flags() {
     agent::Flags flags;
-    flags.work_dir = "/work";
+    flags.work_dir = "/srv/mesos";
     return flags;
   }
 
   base::EventLoop loop_;
-  const agent::MetaPaths paths_{"/work", "S0"};
+  const agent::MetaPaths paths_{"/srv/mesos", "S0"};
   const agent::RunId run_{"framework-1", "executor-1", "container-1"};
   agent::Agent agent_{make_flags(),
                       {},
@@ -33,11 +33,11 @@ class InUse : public testing::Test {
 
 TEST_F(InUse, WhatRunsAndAllAbove) {
   for (const std::string& path :
-       {std::string("/work"), paths_.agents(), paths_.meta_agents(), paths_.work_agent(),
+       {std::string("/srv/mesos"), paths_.agents(), paths_.meta_agents(), paths_.work_agent(),
         paths_.meta_agent(), paths_.work_framework("framework-1"),
         paths_.meta_framework("framework-1"), paths_.meta_executor("framework-1", "executor-1"),
         paths_.meta_run(run_),
-        std::string("/work/slaves/S0/frameworks/framework-1/executors/container-1")}) {
+        std::string("/srv/mesos/slaves/S0/frameworks/framework-1/executors/container-1")}) {
     EXPECT_TRUE(in_use(path)) << path;
   }
 }

@@ -25,7 +25,7 @@ Resource make(const std::string& id, const std::string& path,
 
 // "host path:container path:mode" of each, or the error.
 std::vector<std::string> volumes_of(const std::vector<Resource>& resources) {
-  const auto volumes = container_volumes("/work", resources);
+  const auto volumes = container_volumes("/srv/mesos", resources);
   if (!volumes) {
     EXPECT_EQ(base::ErrorKind::kInvalid, volumes.error().kind);
     return {volumes.error().message};
@@ -44,20 +44,20 @@ constexpr auto kReadOnly = mesos::v1::Volume::RO;
 TEST(ContainerVolumes, AreThoseAmongTheResources) {
   EXPECT_EQ(Texts(), volumes_of({resource_of("cpus:1"), resource_of("disk:10")}));
   const Resource mounted = tests::on_disk(make("m", "m"), Resource::DiskInfo::Source::MOUNT, "/m");
-  EXPECT_EQ(
-      (Texts{"/work/volumes/roles/a b/v:data:rw", "/work/volumes/roles/a b/w:x/y:ro", "/m:m:rw"}),
-      volumes_of(
-          {make("v", "./data/"), resource_of("cpus:1"), make("w", "x/y", kReadOnly), mounted}));
+  EXPECT_EQ((Texts{"/srv/mesos/volumes/roles/a b/v:data:rw",
+                   "/srv/mesos/volumes/roles/a b/w:x/y:ro", "/m:m:rw"}),
+            volumes_of({make("v", "./data/"), resource_of("cpus:1"), make("w", "x/y", kReadOnly),
+                        mounted}));
 }
 
 TEST(ContainerVolumes, SharedOnesAreThereOnce) {
-  const std::string path = "/work/volumes/roles/a b/v:data";
+  const std::string path = "/srv/mesos/volumes/roles/a b/v:data";
   EXPECT_EQ(Texts{path + ":ro"},
             volumes_of({make("v", "data", kReadOnly), make("v", "data", kReadOnly)}));
   EXPECT_EQ(Texts{path + ":rw"}, volumes_of({make("v", "data", kReadOnly), make("v", "data")}));
   EXPECT_EQ(Texts{path + ":rw"}, volumes_of({make("v", "data"), make("v", "data", kReadOnly)}));
   // In two places it may be different things.
-  EXPECT_EQ((Texts{path + ":rw", "/work/volumes/roles/a b/v:more:ro"}),
+  EXPECT_EQ((Texts{path + ":rw", "/srv/mesos/volumes/roles/a b/v:more:ro"}),
             volumes_of({make("v", "data"), make("v", "more", kReadOnly)}));
 }
 
