@@ -35,10 +35,11 @@ class MasterTest(unittest.TestCase):
     maxDiff = 8000
 
     def join(self, scripted: ScriptedMaster, wait: bool = True, **flags: Any) -> Agent:
-        """An agent that is told of this master, and, with `wait`, has registered with it."""
+        """An agent that is told of this master, and, with `wait`, has registered with it. Without,
+        it may not answer yet, or have ended."""
         agent = Agent(self.id(), {"master": "%s:%d" % scripted.address, **QUICK, **flags})
         self.addCleanup(agent.shutdown)
-        agent.start()
+        agent.start(wait=wait)
         if wait:
             scripted.expect("RegisterSlaveMessage")
             scripted.expect("UpdateSlaveMessage")
@@ -116,6 +117,7 @@ class Registration(MasterTest):
         master.registration = "ignore"
         agent = self.join(master, wait=False)
         master.expect("RegisterSlaveMessage")
+        agent.wait_until_ready()
         self.assertEqual(0, self.metrics(agent)["slave/registered"])
         master.registration = "accept"
         master.expect("UpdateSlaveMessage")
