@@ -162,9 +162,12 @@ class ScriptedMaster(Scheduler):
 
     def restart(self, master_id: str | None = None, port: int | None = None) -> None:
         """Stop, and start as another master, at the same port if no other (0: any) is given. Its
-        frameworks and tasks are those of before, as if their schedulers had come back."""
+        frameworks and tasks are those of before, as if their schedulers had come back. What the
+        master of before has received, expect() gives no more."""
         if self._endpoint is not None:
             self.stop()
+        with self.lock:
+            self._expected.update(range(len(self.received)))
         self.id = master_id or str(uuid.uuid4())
         self._agents_ever = self._observers_ever = self._sessions_ever = 0
         self._endpoint = self._make_endpoint(self.address[1] if port is None else port)
@@ -206,6 +209,14 @@ class ScriptedMaster(Scheduler):
             return None
 
         return self.wait_for(find, f"a {name} comes", timeout)
+
+    def agent_starts(self) -> None:
+        """Another run of the agent begins. The one before may have said who it is more often than
+        was asked; expect() does not take that for what this one says."""
+        with self.lock:
+            self._expected.update(
+                received.index for received in self.received if received.name in (
+                    "RegisterSlaveMessage", "ReregisterSlaveMessage", "UpdateSlaveMessage"))
 
     def expect_none(self, name: str, seconds: float,
                     where: Callable[[Message], Any] | None = None) -> None:

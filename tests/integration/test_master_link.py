@@ -38,6 +38,7 @@ class MasterTest(unittest.TestCase):
         """An agent that is told of this master, and, with `wait`, has registered with it. Without,
         it may not answer yet, or have ended."""
         agent = Agent(self.id(), {"master": "%s:%d" % scripted.address, **QUICK, **flags})
+        agent.starting = scripted.agent_starts
         self.addCleanup(agent.shutdown)
         agent.start(wait=wait)
         if wait:
