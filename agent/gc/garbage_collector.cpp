@@ -57,20 +57,11 @@ nanoseconds GarbageCollector::max_allowed_age(double disk_usage) const {
 // --- The queue ---
 
 void GarbageCollector::add(const std::string& path, Clock::time_point due) {
-  unschedule(path);
-  const Turn turn{due, next_++};
-  waiting_.emplace(path, turn);
-  queue_.emplace(turn, path);
+  waiting_.add(path, due);
   changed_.set();
 }
 
-bool GarbageCollector::unschedule(const std::string& path) {
-  const auto at = waiting_.find(path);
-  if (at == waiting_.end()) return false;
-  queue_.erase(at->second);
-  waiting_.erase(at);
-  return true;
-}
+bool GarbageCollector::unschedule(const std::string& path) { return waiting_.remove(path); }
 
 void GarbageCollector::schedule(const std::string& path, Age age) {
   const auto age_of = [&]() -> Result<nanoseconds> {
@@ -92,31 +83,12 @@ void GarbageCollector::schedule(const std::string& path, Age age) {
   add(path, Clock::now() + options_.delay - std::clamp(*passed, nanoseconds(0), options_.delay));
 }
 
-void GarbageCollector::forget(const std::string& path) {
-  unschedule(path);
-  const std::string below = path + "/";
-  for (auto at = waiting_.lower_bound(below);
-       at != waiting_.end() && at->first.starts_with(below);) {
-    queue_.erase(at->second);
-    at = waiting_.erase(at);
-  }
-}
+void GarbageCollector::forget(const std::string& path) { waiting_.remove_tree(path); }
 
 void GarbageCollector::prune(nanoseconds remaining) {
   const auto now = Clock::now();
-  const auto end = queue_.upper_bound({now + remaining, UINT64_MAX});
-  std::vector<std::string> early;
-  for (auto at = queue_.upper_bound({now, UINT64_MAX}); at != queue_.end() && at != end; ++at) {
-    early.push_back(at->second);
-  }
-  for (const auto& path : early) add(path, now);
-}
-
-std::optional<std::string> GarbageCollector::take_due() {
-  if (queue_.empty() || queue_.begin()->first.first > Clock::now()) return std::nullopt;
-  std::string path = queue_.begin()->second;
-  unschedule(path);
-  return path;
+  waiting_.bring_forward(now, now + remaining);
+  changed_.set();
 }
 
 // --- What needs it again ---
@@ -150,11 +122,10 @@ void GarbageCollector::add_again(const std::string& path) {
 Task<void> GarbageCollector::run() {
   while (true) {
     changed_.clear();
-    if (auto path = take_due()) {
+    if (auto path = waiting_.take_due(Clock::now())) {
       co_await collect(*std::move(path));
-    } else if (!queue_.empty()) {
-      const auto due = queue_.begin()->first.first;
-      co_await base::any_of(wait_for(changed_), base::sleep_task(due - Clock::now()));
+    } else if (const auto due = waiting_.next_due()) {
+      co_await base::any_of(wait_for(changed_), base::sleep_task(*due - Clock::now()));
     } else {
       co_await changed_.wait();
     }

@@ -9,14 +9,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "agent/gc/garbage_path.h"
+#include "agent/gc/garbage_queue.h"
 #include "base/result.h"
 #include "base/scope.h"
 #include "base/sync.h"
@@ -86,21 +85,17 @@ class GarbageCollector final : public containerizer::SandboxCollector {
   uint64_t failed() const { return failed_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  using Turn = std::pair<Clock::time_point, uint64_t>;  // when it is due; who came first
+  using Clock = GarbageQueue::Clock;
 
   void add(const std::string& path, Clock::time_point due);
   void add_again(const std::string& path);
-  std::optional<std::string> take_due();
   base::Task<void> run();
   base::Task<void> collect(std::string path);
   base::Task<void> watch_disk();
   bool concerns(const std::string& path) const;
 
   Options options_;
-  std::map<std::string, Turn> waiting_;
-  std::map<Turn, std::string> queue_;  // the same
-  uint64_t next_ = 0;
+  GarbageQueue waiting_;
   base::Event changed_;
   std::optional<std::string> removing_;  // on a worker, at present
   base::Event removed_;
