@@ -269,9 +269,14 @@ class HeldUp(AgentTestCase):
         root = unique("root")
         self.agent.launch(root, command=shell("sleep 1000"))
         state = Path("/sys/fs/cgroup/freezer") / self.agent.cgroups_root / root / "freezer.state"
-        state.write_text("FROZEN")
+
+        def is_frozen() -> bool:
+            # Again and again: the kernel can miss who is just on its way to another program.
+            state.write_text("FROZEN")
+            return state.read_text() == "FROZEN\n"
+
         try:
-            eventually(lambda: state.read_text() == "FROZEN\n", "it is frozen")
+            eventually(is_frozen, "it is frozen")
             with ThreadPoolExecutor(1) as pool:
                 launch = pool.submit(self.agent.call, self.launch_call(root, unique()))
                 self.agent.expect(200, {"type": "GET_HEALTH"})
