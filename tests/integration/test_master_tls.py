@@ -7,12 +7,13 @@ import os
 import shutil
 import signal
 import ssl
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from executor_case import DriverTestCase
-from harness import Agent, eventually
+from harness import Agent, eventually, shell, unique
 from master_case import MasterTestCase
 from rawhttp import Connection, Response
 from tls import Authority, Certified, Identity, client_context, environment, server_context
@@ -188,6 +189,46 @@ class Masters(TlsCase):
         self.master.expect("ReregisterSlaveMessage")
         self.await_registered()
         self.assertGreater(self.master.endpoint.encrypted, 0)
+
+
+# A resolver whose name servers are silent; at its start the agent has asked already.
+SILENT_RESOLVER = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int getnameinfo(const struct sockaddr* restrict address, socklen_t size, char* restrict host,
+                socklen_t host_size, char* restrict service, socklen_t service_size, int flags) {
+  (void)address, (void)size, (void)host, (void)host_size, (void)service, (void)service_size,
+      (void)flags;
+  if (gettid() == getpid()) return EAI_AGAIN;
+  close(open(getenv("RESOLVER_ASKED"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  while (1) pause();
+}
+"""
+
+
+class SilentResolver(TlsCase):
+    def test_it_holds_up_nothing_else(self) -> None:
+        """Who the master is cannot be verified; containers go on, and the agent ends when told."""
+        (self.directory / "shim.c").write_text(SILENT_RESOLVER)
+        shim, asked = self.directory / "shim.so", self.directory / "asked"
+        subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", shim,
+                        self.directory / "shim.c"], check=True)
+        self.join_by_tls(self.secure(), start=False, CA_FILE=self.authority.cert,
+                         VERIFY_SERVER_CERT=1)
+        self.agent.environment |= {"LD_PRELOAD": str(shim), "RESOLVER_ASKED": str(asked)}
+        self.agent.start()
+        eventually(asked.exists, "the resolver is asked")
+        for number in range(8):
+            name = unique()
+            status = self.agent.run(name, command=shell(f"exit {number}"))["exit_status"]
+            self.assertEqual(number << 8, status)
+            self.assertEqual(200, self.agent.remove(name).status)
+        self.assert_not_joined()
+        self.agent.stop()
 
 
 class OwnExecutors(TlsCase):
