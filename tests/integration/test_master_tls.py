@@ -243,8 +243,7 @@ class OwnExecutors(TlsCase):
 
     def post(self, path: str, call: Mapping[str, Any]) -> Response:
         with Connection(str(self.socket())) as connection:
-            return connection.request("POST", path, {"Content-Type": JSON, "Accept": JSON},
-                                      to_json(dict(call)))
+            return self.ask(connection, path, call)
 
     def test_a_task_to_its_end(self) -> None:
         for variables in ({}, {"REQUIRE_CLIENT_CERT": 1, "CA_FILE": self.authority.cert}):
@@ -292,22 +291,40 @@ class OwnExecutors(TlsCase):
         call = {"type": "MESSAGE", "framework_id": {"value": task.framework_id},
                 "executor_id": {"value": task.task_id}, "message": {"data": "eA=="}}
         self.assertEqual(202, self.post(EXECUTOR_API, call).status)
-        answer = self.as_nobody(EXECUTOR_API, call)
-        self.assertEqual((403, f"The executor does not run as the user {NOBODY}, who calls"),
-                         (answer.status, answer.text))
+        mine = self.running(self.master.subscribe(), shell("sleep 1000", user="nobody"))
+        with self.connect_as(NOBODY) as connection:
+            answer = self.ask(connection, EXECUTOR_API, call)
+            self.assertEqual((403, f"The executor does not run as the user {NOBODY}, who calls"),
+                             (answer.status, answer.text))
+        call |= {"framework_id": {"value": mine.framework_id},
+                 "executor_id": {"value": mine.task_id}}
+        with self.connect_as(NOBODY) as connection:
+            self.assertEqual(202, self.ask(connection, EXECUTOR_API, call).status)
 
-    def as_nobody(self, path: str, call: Mapping[str, Any]) -> Response:
+    def test_strangers_are_refused_before_their_body_is_read(self) -> None:
+        """As whom a client runs is known when it connects; what it announces need not come."""
+        self.join_by_tls(self.secure())
+        self.running(self.master.subscribe())
+        with self.connect_as(NOBODY) as connection:
+            connection.send_request("POST", EXECUTOR_API, {
+                "Content-Type": JSON, "Accept": JSON, "Content-Length": "4000000"})
+            answer = connection.read_response()
+            self.assertEqual((403, f"No executor runs as the user {NOBODY}, who calls"),
+                             (answer.status, answer.text))
+
+    def ask(self, connection: Connection, path: str, call: Mapping[str, Any]) -> Response:
+        return connection.request("POST", path, {"Content-Type": JSON, "Accept": JSON},
+                                  to_json(dict(call)))
+
+    def connect_as(self, user: int) -> Connection:
         before = os.getcwd()
         os.chdir(self.socket().parent)  # on the way there are directories that are not for everybody
-        os.seteuid(NOBODY)
+        os.seteuid(user)
         try:
-            connection = Connection(self.socket().name)
+            return Connection(self.socket().name)
         finally:
             os.seteuid(0)
             os.chdir(before)
-        with connection:
-            return connection.request("POST", path, {"Content-Type": JSON, "Accept": JSON},
-                                      to_json(dict(call)))
 
     def test_only_where_it_is_needed(self) -> None:
         """Not without TLS, nor without a master."""
