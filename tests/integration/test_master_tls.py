@@ -271,7 +271,7 @@ class OwnExecutors(TlsCase):
 
     def test_restart(self) -> None:
         """What runs finds the agent again."""
-        self.join_by_tls(self.secure())
+        self.join_by_tls(self.secure(), flags={"executor_reregistration_timeout": "5secs"})
         task = self.running(self.master.subscribe(checkpoint=True))
         for _ in range(2):
             self.agent.kill9()
@@ -337,7 +337,7 @@ class OwnExecutors(TlsCase):
 
     def test_beside_the_socket_that_a_flag_asks_for(self) -> None:
         """Who was started without that flag finds the agent that was started again with it."""
-        self.join_by_tls(self.secure())
+        self.join_by_tls(self.secure(), flags={"executor_reregistration_timeout": "5secs"})
         framework = self.master.subscribe(checkpoint=True)
         before = self.running(framework)
         self.agent.kill9()
