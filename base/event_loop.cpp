@@ -29,6 +29,11 @@ EventLoop::EventLoop() {
 }
 
 EventLoop::~EventLoop() {
+  while (!at_end_.empty()) {
+    const auto undo = std::move(at_end_.back());
+    at_end_.pop_back();
+    undo();
+  }
   internal::stop_workers();
   current_loop = nullptr;
 }

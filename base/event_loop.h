@@ -6,7 +6,10 @@
 #include <event2/event.h>
 
 #include <coroutine>
+#include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "base/intrusive_list.h"
 
@@ -29,7 +32,8 @@ class EventLoop {
  public:
   EventLoop();
 
-  // Joins the worker threads: waits for the work that they are doing, drops what is queued.
+  // Does what at_end() was told, the last first. Then joins the worker threads: waits for the work
+  // that they are doing, drops what is queued.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -45,6 +49,9 @@ class EventLoop {
 
   // Makes run() return as soon as the present coroutine waits. What is ready stays ready.
   void stop();
+
+  // For what belongs to a loop, and that not every program with one is to link.
+  void at_end(std::function<void()> undo) { at_end_.push_back(std::move(undo)); }
 
   // Resumes `waiter` soon, unless it is destroyed before. Whoever signals a coroutine schedules it
   // and never resumes it in place: so nobody's state changes, and no coroutine is destroyed, under
@@ -66,6 +73,7 @@ class EventLoop {
   std::unique_ptr<event_base, BaseDeleter> base_;
   IntrusiveList<Waiter> ready_;
   IntrusiveList<Waiter> next_turn_;
+  std::vector<std::function<void()>> at_end_;
   bool stopping_ = false;
 };
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/resolver.h"
 #include "base/strings.h"
-#include "base/worker.h"
 
 namespace http {
 
@@ -70,10 +70,14 @@ Task<base::Status> check_peer_name(SSL* ssl, const TlsOptions& options, TlsPeer 
     expected.push_back(concat("the address ", peer.ip));
   }
   if (options.hostname_validation_scheme == "legacy") {
-    const std::string name =
-        co_await base::run_on_worker([ip = peer.ip] { return look_up_name(ip); });
-    if (is_for(certificate, name)) co_return {};
-    expected.push_back(concat("'", name, "'"));
+    const auto name = co_await base::ask_resolver(concat("the name of ", peer.ip),
+                                                  [ip = peer.ip] { return look_up_name(ip); });
+    if (!name) {
+      co_return fail(ErrorKind::kClosed, concat("the name of ", peer.ip,
+                                                " cannot be looked up: ", name.error().message));
+    }
+    if (is_for(certificate, *name)) co_return {};
+    expected.push_back(concat("'", *name, "'"));
   }
   if (expected.empty()) {
     co_return fail(ErrorKind::kForbidden,

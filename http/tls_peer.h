@@ -19,8 +19,9 @@ struct TlsPeer {
 
 // After a handshake with a server whose certificate an authority has signed. It must be for the
 // peer's name; or, with verify_ipadd, for its address; or, with the legacy scheme, for what the
-// resolver calls that address, which is asked on a worker. kForbidden, with a sentence that names
-// both sides, if it is for somebody else.
+// resolver calls that address, which it is asked aside (base/resolver.h). kForbidden, with a
+// sentence that names both sides, if it is for somebody else; kClosed if the resolver has too much
+// to do to be asked.
 base::Task<base::Status> check_peer_name(SSL* ssl, const TlsOptions& options, TlsPeer peer);
 
 }  // namespace http

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <expected>
 #include <memory>
 
@@ -73,6 +74,25 @@ std::string check_claims(const http::Principal& principal, const Call& call,
 bool is_user_of(uid_t user, const Executor& executor) {
   struct stat sandbox{};
   return user == 0 || (stat(executor.sandbox.c_str(), &sandbox) == 0 && sandbox.st_uid == user);
+}
+
+// Whether there is any that it may speak for.
+bool is_user_of_any(uid_t user, const agent::State& state) {
+  return user == 0 || std::ranges::any_of(state.frameworks, [user](const auto& framework) {
+           return std::ranges::any_of(framework.second.executors, [user](const auto& executor) {
+             return is_user_of(user, executor.second);
+           });
+         });
+}
+
+// The answer to a local client of which no call would be taken, which is found out before its body
+// is read.
+std::optional<http::Response> refuse_user(const Context& context) {
+  const agent::State& state = context.agent.state;
+  if (!context.local_user || is_user_of_any(*context.local_user, state)) return std::nullopt;
+  if (state.recovering) return error_response(503, "Agent has not finished recovery");
+  return error_response(
+      403, concat("No executor runs as the user ", *context.local_user, ", who calls"));
 }
 
 // The answer, if there is one before the call is carried out.
@@ -196,6 +216,10 @@ OWN_FRAME Task<std::optional<Subscriber>> take_call(Context& context) {
   const http::Request& request = context.request;
   if (request.method != "POST") {
     co_await context.reply(method_not_allowed("POST", request.method));
+    co_return std::nullopt;
+  }
+  if (auto refusal = refuse_user(context)) {
+    co_await context.reply(*std::move(refusal));
     co_return std::nullopt;
   }
   const std::string* type = request.headers.find("Content-Type");

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <coroutine>
 #include <utility>
 
@@ -10,8 +11,8 @@
 #include "agent/post_message.h"
 #include "agent/resource_format.h"
 #include "base/combine.h"
+#include "base/resolver.h"
 #include "base/strings.h"
-#include "base/worker.h"
 
 namespace agent {
 
@@ -31,6 +32,9 @@ constexpr nanoseconds kRegistrationPauseMax = std::chrono::minutes(1);
 
 // By then some ten seconds have passed, and a minute from each try to the next is near.
 constexpr int kTriesInSilence = 5;
+
+// With the resolver as slow as it must be to refuse a question, soon is not better.
+constexpr nanoseconds kResolverPause = std::chrono::seconds(5);
 
 // What masters without a word on it use.
 constexpr nanoseconds kPingTimeout = std::chrono::seconds(75);
@@ -151,8 +155,13 @@ Task<bool> MasterLink::authenticate() {
   nanoseconds max = std::min(min + 2 * options_.authentication_backoff_factor, cap);
   while (true) {
     // Not within the time of the try.
-    auto sasl = co_await base::run_on_worker(
+    auto sasl = co_await base::run_on_resolver(
         [credential = *options_.credential] { return SaslClient::make(credential); });
+    if (!sasl && sasl.error().code == EAGAIN) {
+      LOG(WARNING) << "Authenticating is put off: " << sasl.error().message;
+      co_await base::sleep_for(kResolverPause);
+      continue;
+    }
     if (!sasl) {
       hooks_.failed(std::move(sasl).error().with_context("--credential"));
       co_return false;

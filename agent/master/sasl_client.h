@@ -21,7 +21,7 @@ class SaslClient {
   static base::Status check();
 
   // The library asks the resolver for the name of this host, so this blocks; for seconds, where
-  // there is no resolver. On any thread.
+  // there is no resolver. On any thread, and in an agent on one of base/resolver.h.
   static base::Result<std::unique_ptr<SaslClient>> make(Credential credential);
   SaslClient(const SaslClient&) = delete;
   SaslClient& operator=(const SaslClient&) = delete;

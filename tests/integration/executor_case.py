@@ -136,7 +136,7 @@ class DriverTestCase(ExecutorTestCase):
         return self.message(executor, "StatusUpdateAcknowledgementMessage")["uuid"]
 
     def running_driver(self, checkpoint: bool = True) -> tuple[RemoteExecutor, Task]:
-        framework = self.framework(checkpoint)
+        framework = self.framework(checkpoint, {"executor_reregistration_timeout": "15secs"})
         task = self.launch(framework, self.info(framework, program="executor_driver"))
         executor = self.started()
         self.registered(executor)

@@ -174,7 +174,6 @@ class Agent:
         self.environment = environment or {}
         self.authorization: str | None = None  # the header of calls that bring none of their own
         self.process: subprocess.Popen[bytes] | None = None
-        self.starting: Callable[[], None] = lambda: None  # called before each start
         self.address = ("127.0.0.1", _free_port())
         for directory in (self.work_dir, self.runtime_dir, self.scratch / "tmp"):
             directory.mkdir()
@@ -207,7 +206,6 @@ class Agent:
                 arguments.append(f"--{name}" if value is True else f"--{name}={value}")
         inherited = {k: v for k, v in os.environ.items()
                      if not k.startswith(("MESOS_", "LIBPROCESS_", "SSL_"))}
-        self.starting()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

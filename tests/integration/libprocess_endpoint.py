@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import selectors
 import socket
 import ssl
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from libprocess import Request, RequestParser, accepted
 from rawhttp import TIMEOUT, ProtocolError
@@ -17,6 +20,20 @@ TICK = 0.02  # seconds between calls of the tick function
 
 
 FIRST_OF_TLS = b"\x16"  # the byte that a handshake begins with
+
+
+def bind(listener: socket.socket, port: int) -> None:
+    """If no port is wanted (0), to one below those that the kernel gives to clients: while an
+    endpoint is down that is to come back, one of them could get its port, even by connecting to
+    itself."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        try:
+            listener.bind(("127.0.0.1", port or random.randrange(first // 2, first)))
+            return
+        except OSError as error:
+            if port or error.errno != errno.EADDRINUSE:
+                raise
 
 
 class Endpoint:
@@ -45,7 +62,7 @@ class Endpoint:
         self._selector = selectors.DefaultSelector()
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("127.0.0.1", port))
+        bind(self._listener, port)
         self.address: tuple[str, int] = self._listener.getsockname()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="endpoint", daemon=True)

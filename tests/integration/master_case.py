@@ -52,7 +52,6 @@ class MasterTestCase(OwnAgentTestCase):
             "master": f"127.0.0.1:{new.address[1]}", "hostname": "127.0.0.1",
             "resources": RECORDED_RESOURCES, "registration_backoff_factor": "100ms",
             **(flags or {})}, start=False, **kwargs)
-        self.agent.starting = lambda: self.master.agent_starts()
         # Cleanups run last first: this one before the agent's own, which must find no container.
         self.addCleanup(self.end_tasks)
         if start:

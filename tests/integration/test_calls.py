@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import time
@@ -9,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness import (ENCODINGS, JSON, PROTOBUF, AgentTestCase, argv, container_id, eventually,
                      pid_gone, resources, shell, unique)
-from wire import to_json
+from wire import parse, to_json
 
 MB = 1 << 20
+
+UNTIL_GO = "while ! test -e go; do sleep 0.02; done"  # in the sandbox
 
 
 class Calls(AgentTestCase):
@@ -124,12 +127,13 @@ class Calls(AgentTestCase):
         """Pipelined replies come in the order of their requests."""
         with self.root() as root, self.agent.connect() as connection:
             name = unique()
-            self.agent.launch(root, name, command=shell("sleep 0.7; exit 1"))
+            self.agent.launch(root, name, command=shell(f"{UNTIL_GO}; exit 1"))
             connection.send_request("POST", "/api/v1", {"Content-Type": JSON},
                                     to_json(self.agent.wait_call(root, name)))
             connection.send_request("POST", "/api/v1", {"Content-Type": JSON},
                                     b'{"type":"GET_HEALTH"}')
             self.assertFalse(connection.readable(0.2))
+            (self.agent.sandbox(root, name) / "go").touch()
             self.assertIn("exit_status", connection.read_response().text)
             self.assertIn("healthy", connection.read_response().text)
 
@@ -216,7 +220,7 @@ class Calls(AgentTestCase):
                 self.assertEqual(15, self.agent.wait(root, name)["exit_status"])
 
     def test_destroying_a_parent_destroys_the_tree(self) -> None:
-        with ThreadPoolExecutor(8) as pool:
+        with contextlib.ExitStack() as stack:
             root = unique()
             paths: list[tuple[str, ...]] = [(root,)]
             for parent in range(3):
@@ -226,11 +230,14 @@ class Calls(AgentTestCase):
                 self.agent.launch(*path, command=shell("trap '' TERM; sleep 1000"))
             pids = self.agent.pids(root)
             self.assertGreaterEqual(len(pids), len(paths))
-            waits = [pool.submit(self.agent.wait, *path) for path in paths]
-            time.sleep(0.2)
+            waits = [stack.enter_context(self.agent.connect()) for _ in paths]
+            for path, wait in zip(paths, waits, strict=True):
+                wait.send_request("POST", "/api/v1", {"Content-Type": JSON, "Accept": JSON},
+                                  to_json(self.agent.wait_call(*path)))
             self.assert_status(200, self.agent.kill(root))
             for path, wait in zip(paths, waits, strict=True):
-                self.assertEqual({"exit_status": 9}, wait.result(), path)
+                message = parse(JSON, "Response", wait.read_response().body)
+                self.assertEqual({"exit_status": 9}, message["wait_container"], path)
             self.assertTrue(all(pid_gone(pid) for pid in pids))
             self.assertFalse({p for p in self.agent.containers() if p[0] == root})
 
@@ -246,9 +253,10 @@ class Calls(AgentTestCase):
 
     def test_a_root_that_ends_takes_its_tree_along(self) -> None:
         root, child = unique(), unique()
-        self.agent.launch(root, command=shell("sleep 0.7; exit 5"))
+        self.agent.launch(root, command=shell(f"{UNTIL_GO}; exit 5"))
         self.agent.launch(root, child, command=shell("sleep 1000"))
         pids = self.agent.pids(root, child)
+        (self.agent.sandbox(root) / "go").touch()
         self.assertEqual({"exit_status": 5 << 8}, self.agent.wait(root))
         self.assertTrue(all(pid_gone(pid) for pid in pids))
 

@@ -67,8 +67,10 @@ class Endings(AgentTestCase):
         with self.root() as root:
             name = unique()
             self.agent.launch(root, name, command=shell(
-                "setsid sleep 98765 & setsid sleep 98765 & sleep 0.5; exit 4"))
+                "setsid sleep 98765 & setsid sleep 98765 & "
+                "while ! test -e go; do sleep 0.02; done; exit 4"))
             pid = self.agent.await_process(root, name, containing="sleep 98765")
+            (self.agent.sandbox(root, name) / "go").touch()
             self.assertEqual(4 << 8, self.agent.wait(root, name)["exit_status"])
             self.assertTrue(pid_gone(pid), "WAIT answered before all processes were dead")
 
@@ -97,12 +99,12 @@ class Retention(OwnAgentTestCase):
     """How long the termination of an ended standalone container stays."""
 
     def test_time(self) -> None:
-        agent = self.new_agent({"termination_retention": "2secs"})
+        agent = self.new_agent({"termination_retention": "5secs"})
         agent.launch("early", command=shell("exit 3"))
         self.assertEqual(3 << 8, agent.wait("early")["exit_status"])
         self.assertEqual(3 << 8, agent.wait("early")["exit_status"])
         eventually(lambda: agent.try_wait("early").status == 404, "the termination expires",
-                   10 * TIMEOUT_FACTOR)
+                   20 * TIMEOUT_FACTOR)
         self.assertEqual([], list(agent.runtime_dir.glob("containers/*")))
 
     def test_count(self) -> None:

@@ -178,10 +178,10 @@ class Away(AgentTestCase):
         self.assertIn("The agent has not come back in time", executor.stderr)
 
     def test_the_timeout_counts_from_the_last_disconnection(self) -> None:
-        agent, executor = self.start(environment={"MESOS_RECOVERY_TIMEOUT": "1secs"})
+        agent, executor = self.start(environment={"MESOS_RECOVERY_TIMEOUT": "3secs"})
         for attempt in range(2, 6):
             agent.go_away()
-            time.sleep(0.4)
+            time.sleep(1)
             agent.listen()
             agent.wait_calls("SUBSCRIBE", attempt)
             agent.wait_subscribed()
@@ -190,7 +190,7 @@ class Away(AgentTestCase):
         self.assertEqual(executor.wait(), 0)
 
     def test_an_agent_that_is_there_and_never_ready_is_away(self) -> None:
-        agent, executor = self.start(environment={"MESOS_RECOVERY_TIMEOUT": "700ms"})
+        agent, executor = self.start(environment={"MESOS_RECOVERY_TIMEOUT": "3secs"})
         agent.refusals["SUBSCRIBE"] = [503] * 10_000
         agent.drop()
         self.assertEqual(executor.wait(), 0)

@@ -112,7 +112,7 @@ class Cluster(GcTestCase):
 
     def test_what_runs_stays(self) -> None:
         """Beside what has ended, in the same framework, and across restarts."""
-        self.join(SOON)
+        self.join({**SOON, "executor_reregistration_timeout": "5secs"})
         framework = self.master.subscribe(checkpoint=True)
         running = self.running(framework, "echo here; sleep 1000")
         directories = Directories(self.agent, framework)

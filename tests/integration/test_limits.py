@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cgroups
-from harness import ENCODINGS, AgentTestCase, resources, shell, unique
-from wire import Message
+from harness import ENCODINGS, JSON, AgentTestCase, eventually, resources, shell, unique
+from wire import Message, parse, to_json
 
 MB = 1 << 20
 
@@ -132,16 +130,18 @@ class Limits(AgentTestCase):
 
     def test_out_of_memory_of_shared_cgroups(self) -> None:
         """The limit is the root's: the whole tree ends, each with the same limitation."""
-        with ThreadPoolExecutor(2) as pool:
+        with self.agent.connect() as of_other, self.agent.connect() as of_root:
             root, hog, other = unique(), unique(), unique()
             self.agent.launch(root, command=shell("sleep 1000"),
                               resources=resources(cpus=1, mem=32))
             self.agent.launch(root, other, command=shell("sleep 1000"))
-            waits = [pool.submit(self.agent.wait, root, other), pool.submit(self.agent.wait, root)]
-            time.sleep(0.2)
+            for connection, path in ((of_other, (root, other)), (of_root, (root,))):
+                connection.send_request("POST", "/api/v1", {"Content-Type": JSON, "Accept": JSON},
+                                        to_json(self.agent.wait_call(*path)))
             self.agent.launch(root, hog, command=shell(self.HOG))
-            for wait in waits:
-                self.assert_memory_limitation(wait.result())
+            for connection in (of_other, of_root):
+                message = parse(JSON, "Response", connection.read_response().body)
+                self.assert_memory_limitation(message["wait_container"])
             self.assertEqual(set(), self.agent.containers())
 
 
@@ -158,11 +158,13 @@ class CfsQuota(AgentTestCase):
 
     def test_it_throttles(self) -> None:
         with self.root(shell("while :; do :; done"), resources=resources(cpus=0.2, mem=32)) as root:
-            time.sleep(1)
-            statistics = self.agent.container_entries()[0]["resource_statistics"]
+            def statistics_of() -> Message:
+                return self.agent.container_entries()[0]["resource_statistics"]
+
+            eventually(lambda: statistics_of().get("cpus_nr_throttled", 0) > 0
+                       and statistics_of().get("cpus_throttled_time_secs", 0) > 0, "it is throttled")
+            statistics = statistics_of()
             self.assertEqual(0.2, statistics["cpus_limit"])
-            self.assertGreater(statistics["cpus_nr_throttled"], 0)
-            self.assertGreater(statistics["cpus_throttled_time_secs"], 0)
             self.assertEqual(0.2, statistics["cpus_soft_limit"])
             self.agent.kill(root)
 

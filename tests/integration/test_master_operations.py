@@ -76,6 +76,8 @@ class Operations(MasterTestCase):
         self.assertEqual(status["status"]["uuid"], again["status"]["uuid"])
         # Also after the agent was killed.
         self.agent.restart()
+        self.master.expect("ReregisterSlaveMessage")
+        self.await_registered()
         third = self.master.expect("UpdateOperationStatusMessage").message
         self.assertEqual(status["status"]["uuid"], third["status"]["uuid"])
         self.master.acknowledge_operation(status)

@@ -32,7 +32,7 @@ class Tasks(MasterTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.join()
+        self.join({"executor_reregistration_timeout": "5secs"})
         self.framework = self.master.subscribe(checkpoint=True)
 
     def restart(self) -> None:

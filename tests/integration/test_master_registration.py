@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -137,10 +138,11 @@ class Pings(MasterTestCase):
     def test_not_connected(self) -> None:
         """A master that has lost its connection to the agent says so by a ping: register again."""
         self.join()
+        before = len(self.master.all_of("RegisterSlaveMessage"))
         self.master.ping(connected=False)
         self.master.expect("ReregisterSlaveMessage")
         self.await_registered()
-        self.assertEqual(1, len(self.master.all_of("RegisterSlaveMessage")))
+        self.assertEqual(before, len(self.master.all_of("RegisterSlaveMessage")))
 
     def test_broken_link(self) -> None:
         """The end of the master's connection alone is no reason to do anything."""
@@ -157,18 +159,19 @@ class Pings(MasterTestCase):
         self.agent.start(wait=False)
         self.await_registered()
         self.master.pinging = False
-        began = time.monotonic()
-        self.master.expect("ReregisterSlaveMessage")
-        self.assertGreater(time.monotonic() - began, 0.5)
+        again = self.master.expect("ReregisterSlaveMessage")
+        heard = max(sent.at for sent in self.master.sent if sent.at < again.at and sent.name in (
+            "PingSlaveMessage", "SlaveRegisteredMessage"))
+        self.assertGreater(again.at - heard, 0.9)
         self.master.pinging = True
         self.await_registered()
 
     def test_regular_pings_keep_it_quiet(self) -> None:
         self.join(start=False)
-        self.master.ping_timeout, self.master.ping_interval = 1.0 * TIMEOUT_FACTOR, 0.1
+        self.master.ping_timeout, self.master.ping_interval = 4.0 * TIMEOUT_FACTOR, 0.1
         self.agent.start(wait=False)
         self.await_registered()
-        self.master.expect_none("ReregisterSlaveMessage", 2.0 * TIMEOUT_FACTOR)
+        self.master.expect_none("ReregisterSlaveMessage", 5.0 * TIMEOUT_FACTOR)
 
 
 class Failover(MasterTestCase):
@@ -239,8 +242,10 @@ class Authentication(MasterTestCase):
         self.master.expect("ReregisterSlaveMessage")
         self.await_registered()
         names = [r.name for r in self.master.received if r.name.startswith(("Authenticate", "Re"))]
+        # A registration may have been repeated before its answer came.
         self.assertEqual(["AuthenticateMessage", "RegisterSlaveMessage",
-                          "AuthenticateMessage", "ReregisterSlaveMessage"], names)
+                          "AuthenticateMessage", "ReregisterSlaveMessage"],
+                         [name for name, _ in itertools.groupby(names)])
 
     def test_the_secret_is_not_shown(self) -> None:
         """Neither in the log nor in the flags nor in any message."""

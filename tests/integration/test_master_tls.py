@@ -7,12 +7,13 @@ import os
 import shutil
 import signal
 import ssl
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from executor_case import DriverTestCase
-from harness import Agent, eventually
+from harness import Agent, eventually, shell, unique
 from master_case import MasterTestCase
 from rawhttp import Connection, Response
 from tls import Authority, Certified, Identity, client_context, environment, server_context
@@ -190,6 +191,46 @@ class Masters(TlsCase):
         self.assertGreater(self.master.endpoint.encrypted, 0)
 
 
+# A resolver whose name servers are silent; at its start the agent has asked already.
+SILENT_RESOLVER = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int getnameinfo(const struct sockaddr* restrict address, socklen_t size, char* restrict host,
+                socklen_t host_size, char* restrict service, socklen_t service_size, int flags) {
+  (void)address, (void)size, (void)host, (void)host_size, (void)service, (void)service_size,
+      (void)flags;
+  if (gettid() == getpid()) return EAI_AGAIN;
+  close(open(getenv("RESOLVER_ASKED"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  while (1) pause();
+}
+"""
+
+
+class SilentResolver(TlsCase):
+    def test_it_holds_up_nothing_else(self) -> None:
+        """Who the master is cannot be verified; containers go on, and the agent ends when told."""
+        (self.directory / "shim.c").write_text(SILENT_RESOLVER)
+        shim, asked = self.directory / "shim.so", self.directory / "asked"
+        subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", shim,
+                        self.directory / "shim.c"], check=True)
+        self.join_by_tls(self.secure(), start=False, CA_FILE=self.authority.cert,
+                         VERIFY_SERVER_CERT=1)
+        self.agent.environment |= {"LD_PRELOAD": str(shim), "RESOLVER_ASKED": str(asked)}
+        self.agent.start()
+        eventually(asked.exists, "the resolver is asked")
+        for number in range(8):
+            name = unique()
+            status = self.agent.run(name, command=shell(f"exit {number}"))["exit_status"]
+            self.assertEqual(number << 8, status)
+            self.assertEqual(200, self.agent.remove(name).status)
+        self.assert_not_joined()
+        self.agent.stop()
+
+
 class OwnExecutors(TlsCase):
     """mesos-executor speaks no TLS, and has a socket of its own."""
 
@@ -202,8 +243,7 @@ class OwnExecutors(TlsCase):
 
     def post(self, path: str, call: Mapping[str, Any]) -> Response:
         with Connection(str(self.socket())) as connection:
-            return connection.request("POST", path, {"Content-Type": JSON, "Accept": JSON},
-                                      to_json(dict(call)))
+            return self.ask(connection, path, call)
 
     def test_a_task_to_its_end(self) -> None:
         for variables in ({}, {"REQUIRE_CLIENT_CERT": 1, "CA_FILE": self.authority.cert}):
@@ -231,7 +271,7 @@ class OwnExecutors(TlsCase):
 
     def test_restart(self) -> None:
         """What runs finds the agent again."""
-        self.join_by_tls(self.secure())
+        self.join_by_tls(self.secure(), flags={"executor_reregistration_timeout": "5secs"})
         task = self.running(self.master.subscribe(checkpoint=True))
         for _ in range(2):
             self.agent.kill9()
@@ -251,22 +291,40 @@ class OwnExecutors(TlsCase):
         call = {"type": "MESSAGE", "framework_id": {"value": task.framework_id},
                 "executor_id": {"value": task.task_id}, "message": {"data": "eA=="}}
         self.assertEqual(202, self.post(EXECUTOR_API, call).status)
-        answer = self.as_nobody(EXECUTOR_API, call)
-        self.assertEqual((403, f"The executor does not run as the user {NOBODY}, who calls"),
-                         (answer.status, answer.text))
+        mine = self.running(self.master.subscribe(), shell("sleep 1000", user="nobody"))
+        with self.connect_as(NOBODY) as connection:
+            answer = self.ask(connection, EXECUTOR_API, call)
+            self.assertEqual((403, f"The executor does not run as the user {NOBODY}, who calls"),
+                             (answer.status, answer.text))
+        call |= {"framework_id": {"value": mine.framework_id},
+                 "executor_id": {"value": mine.task_id}}
+        with self.connect_as(NOBODY) as connection:
+            self.assertEqual(202, self.ask(connection, EXECUTOR_API, call).status)
 
-    def as_nobody(self, path: str, call: Mapping[str, Any]) -> Response:
+    def test_strangers_are_refused_before_their_body_is_read(self) -> None:
+        """As whom a client runs is known when it connects; what it announces need not come."""
+        self.join_by_tls(self.secure())
+        self.running(self.master.subscribe())
+        with self.connect_as(NOBODY) as connection:
+            connection.send_request("POST", EXECUTOR_API, {
+                "Content-Type": JSON, "Accept": JSON, "Content-Length": "4000000"})
+            answer = connection.read_response()
+            self.assertEqual((403, f"No executor runs as the user {NOBODY}, who calls"),
+                             (answer.status, answer.text))
+
+    def ask(self, connection: Connection, path: str, call: Mapping[str, Any]) -> Response:
+        return connection.request("POST", path, {"Content-Type": JSON, "Accept": JSON},
+                                  to_json(dict(call)))
+
+    def connect_as(self, user: int) -> Connection:
         before = os.getcwd()
         os.chdir(self.socket().parent)  # on the way there are directories that are not for everybody
-        os.seteuid(NOBODY)
+        os.seteuid(user)
         try:
-            connection = Connection(self.socket().name)
+            return Connection(self.socket().name)
         finally:
             os.seteuid(0)
             os.chdir(before)
-        with connection:
-            return connection.request("POST", path, {"Content-Type": JSON, "Accept": JSON},
-                                      to_json(dict(call)))
 
     def test_only_where_it_is_needed(self) -> None:
         """Not without TLS, nor without a master."""
@@ -279,7 +337,7 @@ class OwnExecutors(TlsCase):
 
     def test_beside_the_socket_that_a_flag_asks_for(self) -> None:
         """Who was started without that flag finds the agent that was started again with it."""
-        self.join_by_tls(self.secure())
+        self.join_by_tls(self.secure(), flags={"executor_reregistration_timeout": "5secs"})
         framework = self.master.subscribe(checkpoint=True)
         before = self.running(framework)
         self.agent.kill9()

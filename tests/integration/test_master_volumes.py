@@ -48,8 +48,8 @@ class VolumeTestCase(MasterTestCase):
     def join_with_volume(self, flags: dict[str, Flag] | None = None, **fields: Any) -> Framework:
         """An agent that has the volume v1, and a framework of its role. Any user can execute its
         programs, wherever they have been built."""
-        self.join({"resources": RESOURCES, "isolation": self.isolation, **(flags or {})},
-                  start=False)
+        self.join({"resources": RESOURCES, "isolation": self.isolation,
+                   "executor_reregistration_timeout": "5secs", **(flags or {})}, start=False)
         programs = self.agent.scratch / "bin"
         programs.mkdir()
         for program in bin_dir().iterdir():
@@ -326,8 +326,9 @@ class ExecutorVolumeTestCase(ExecutorTestCase):
     isolation = ISOLATION
 
     def join_with_volumes(self) -> Framework:
-        framework = self.framework(flags={"resources": RESOURCES, "isolation": self.isolation},
-                                   role="r")
+        framework = self.framework(flags={
+            "resources": RESOURCES, "isolation": self.isolation,
+            "executor_reregistration_timeout": "15secs"}, role="r")
         self.finish(reserve(128), create("v1"), create("v2"))
         return framework
 

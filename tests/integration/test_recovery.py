@@ -106,11 +106,14 @@ class Restart(OwnAgentTestCase):
 
     def test_root_that_ended_meanwhile_takes_its_tree_along(self) -> None:
         agent = self.new_agent()
-        agent.launch("root", command=shell("sleep 0.7; exit 4"))
+        agent.launch("root", command=shell("while ! test -e go; do sleep 0.02; done; exit 4"))
         agent.launch("root", "child", command=shell("sleep 100000"))
         child = agent.pids("root", "child")
+        root = next(e["container_status"]["executor_pid"] for e in agent.container_entries()
+                    if e["container_id"]["value"] == "root")
         agent.kill9()
-        time.sleep(1.2)
+        (agent.sandbox("root") / "go").touch()
+        eventually(lambda: pid_gone(root), "the root has ended")
         agent.start()
         self.assertEqual(4 << 8, agent.wait("root")["exit_status"])
         eventually(lambda: not agent.containers(), "the tree is gone")
@@ -143,13 +146,14 @@ class Restart(OwnAgentTestCase):
 
     def test_waiters_are_cut_and_may_come_again(self) -> None:
         agent = self.new_agent()
-        agent.launch("c", command=shell("sleep 1.5; exit 2"))
+        agent.launch("c", command=shell("while ! test -e go; do sleep 0.02; done; exit 2"))
         connection = agent.connect()
         connection.send_request("POST", "/api/v1", {"Content-Type": JSON},
                                 to_json(agent.wait_call("c")))
         agent.restart()
         self.assertTrue(connection.ended())
         connection.close()
+        (agent.sandbox("c") / "go").touch()
         self.assertEqual(2 << 8, agent.wait("c")["exit_status"])
 
     def test_recover_cleanup(self) -> None:

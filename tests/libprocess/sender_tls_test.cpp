@@ -3,13 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/combine.h"
+#include "base/resolver.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "http/tls.h"
 #include "libprocess/receiver.h"
@@ -304,6 +309,43 @@ TEST_F(SenderTlsTest, compares_names) {
       }
     }
   }());
+}
+
+TEST_F(SenderTlsTest, trusts_nobody_whose_name_cannot_be_looked_up) {
+  serve(options(authority_.issue("localhost", "DNS:localhost")));
+  TlsOptions careful = options(agent_);
+  careful.ca_file = authority_.cert_file();
+  careful.verify_server_cert = true;
+  careful.hostname_validation_scheme = "legacy";
+  use(careful);
+  // As many hang as can, and as many wait as may.
+  const auto go = std::make_shared<std::latch>(1);
+  const auto begun = std::make_shared<std::atomic<size_t>>(0);
+  base::Scope others;
+  const auto spawn_some = [&](size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      others.spawn([](auto until, auto counter) -> Task<void> {
+        (void)co_await base::ask_resolver("", [until, counter] {
+          ++*counter;
+          until->wait();
+          return std::string();
+        });
+      }(go, begun));
+    }
+  };
+  spawn_some(base::kResolverThreads);
+  run([&]() -> Task<void> {
+    while (*begun < base::kResolverThreads) co_await base::sleep_for(1ms);
+  }());
+  spawn_some(base::kResolverQueue);
+  Warnings warnings;
+  run([&]() -> Task<void> { co_await send("early", false); }());
+  EXPECT_THAT(warnings.all,
+              ElementsAre(AllOf(HasSubstr("the name of 127.0.0.1 cannot be looked up"),
+                                HasSubstr("the host's resolver is too slow"))));
+  go->count_down();
+  run(others.join());
+  run([&]() -> Task<void> { co_await send("late", true); }());
 }
 
 TEST_F(SenderTlsTest, falls_back_only_if_allowed) {
