@@ -167,10 +167,15 @@ void Frameworks::remove_if_idle(Framework& framework) {
 }
 
 void Frameworks::abandon(const RunId& run) {
-  Framework* framework = find(run.framework);
-  if (framework == nullptr) return;
-  garbage_.discard_executor(run, framework->info.checkpoint());
-  remove_if_idle(*framework);
+  if (Framework* framework = find(run.framework)) {
+    garbage_.discard_executor(run, framework->info.checkpoint());
+    remove_if_idle(*framework);
+    return;
+  }
+  // It has gone meanwhile, when some of these were not there yet, or were just being kept by
+  // reclaim(). What there are no checkpoints of is passed over.
+  garbage_.discard_executor(run, true);
+  garbage_.discard_framework(run.framework, true, TaskGarbage::Age::kFromNow);
 }
 
 void Frameworks::archive(Framework framework) {
