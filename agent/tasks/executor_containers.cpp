@@ -199,7 +199,6 @@ void ExecutorContainers::destroy(Executor& executor, EndCause cause) {
   }
 }
 
-// The container gets what its tasks have now. If it cannot, it goes: false.
 bool ExecutorContainers::update(const Framework& framework, Executor& executor) {
   const auto container = agent_.containers.find(executor.container_id);
   if (container == nullptr) return true;  // its end is on the way here

@@ -77,8 +77,8 @@ class Frameworks {
   // Removes a framework that has nothing left.
   void remove_if_idle(Framework& framework);
 
-  // The executor of that run was not added after all, though its directories may have been made; its
-  // framework may have gone meanwhile. May remove the framework.
+  // The executor of that run was not added after all, though its directories may have been made;
+  // its framework may have gone meanwhile. May remove the framework.
   void abandon(const RunId& run);
 
   // Nobody wants to hear of its tasks any more: asks its executors to end. May remove it.

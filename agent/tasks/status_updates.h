@@ -26,7 +26,7 @@
 namespace agent {
 
 // Moves tasks through the lists of their executor as updates say: from queued or launched to
-// terminated. Removes nothing but in acknowledge().
+// terminated. Frameworks and executors stay, but for acknowledge().
 class StatusUpdates {
  public:
   using Status = mesos::v1::TaskStatus;
@@ -65,7 +65,7 @@ class StatusUpdates {
 
   // --- The master ---
 
-  // Removes the executor and its framework, if that was what they waited for.
+  // May remove the executor and its framework: maybe that was what they waited for.
   void acknowledge(const mesos::internal::StatusUpdateAcknowledgementMessage& message);
 
   // Sends what waits, at once. Nothing, from pause() on.
