@@ -11,6 +11,9 @@
 
 namespace agent {
 
+struct Executor;
+struct Framework;
+
 // Why an executor ends, as its tasks' terminal updates say if its container does not know better.
 struct EndCause {
   mesos::v1::TaskState state = mesos::v1::TASK_FAILED;
@@ -35,5 +38,9 @@ struct ExecutorControl {
   // The last cause counts.
   std::optional<EndCause> cause;
 };
+
+// Asks an executor to end, unless it is ending. Its container is destroyed when its time to do that
+// is over (ExecutorContainers).
+void shut_down(const Framework& framework, Executor& executor);
 
 }  // namespace agent

@@ -1,62 +1,59 @@
-// Frameworks come with their first task and go with their last executor.
+#include "agent/tasks/frameworks.h"
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "agent/tasks/executor_control.h"
+#include "agent/tasks/task_lists.h"
 #include "agent/tasks/task_status.h"
-#include "agent/tasks/tasks.h"
-#include "base/strings.h"
 
 namespace agent {
+
+using base::Task;
 
 namespace {
 
 constexpr size_t kCompletedFrameworks = 50;
 constexpr size_t kCompletedExecutors = 150;  // of each framework
-
-template <typename Tasks>
-auto find_task(Tasks& tasks, const std::string& id) {
-  auto at = tasks.begin();
-  while (at != tasks.end() && at->task_id().value() != id) ++at;
-  return at;
-}
+constexpr size_t kCompletedTasks = 200;      // of each executor
 
 }  // namespace
 
-Tasks::Tasks(Agent& agent, TaskServices services)
-    : agent_(agent),
-      state_(agent.state),
-      services_(std::move(services)),
-      updates_([this](const Update& head) { forward(head); }) {}
+Frameworks::Frameworks(State& state, const TaskCheckpoints& checkpoints, const TaskGarbage& garbage,
+                       Hooks hooks)
+    : state_(state), checkpoints_(checkpoints), garbage_(garbage), hooks_(std::move(hooks)) {}
 
-Tasks::~Tasks() = default;
+// --- Finding ---
 
-Framework* Tasks::find_framework(const std::string& id) {
+Framework* Frameworks::find(const std::string& id) {
   const auto at = state_.frameworks.find(id);
   return at == state_.frameworks.end() ? nullptr : &at->second;
 }
 
-Executor* Tasks::find_executor(const ExecutorKey& key, Framework** framework) {
-  Framework* found = find_framework(key.framework);
+Executor* Frameworks::find_executor(const ExecutorKey& key, Framework** framework) {
+  Framework* found = find(key.framework);
   if (framework != nullptr) *framework = found;
   if (found == nullptr) return nullptr;
   const auto at = found->executors.find(key.executor);
   return at == found->executors.end() ? nullptr : &at->second;
 }
 
-Executor* Tasks::find_executor_of_task(Framework& framework, const std::string& task) {
+Executor* Frameworks::find_executor_of_task(Framework& framework, const mesos::v1::TaskID& task) {
   for (auto& [id, executor] : framework.executors) {
-    if (find_task(executor.queued_tasks, task) != executor.queued_tasks.end() ||
-        find_task(executor.launched_tasks, task) != executor.launched_tasks.end() ||
-        find_task(executor.terminated_tasks, task) != executor.terminated_tasks.end()) {
+    if (has_task(executor.queued_tasks, task) || has_task(executor.launched_tasks, task) ||
+        has_task(executor.terminated_tasks, task)) {
       return &executor;
     }
   }
   return nullptr;
 }
 
-Framework& Tasks::add_framework(const mesos::v1::FrameworkInfo& info, const std::string& pid) {
+// --- Coming ---
+
+Framework& Frameworks::add(const mesos::v1::FrameworkInfo& info, const std::string& pid) {
   const auto [at, added] = state_.frameworks.try_emplace(info.id().value());
   Framework& framework = at->second;
   if (!added) return framework;
@@ -70,72 +67,132 @@ Framework& Tasks::add_framework(const mesos::v1::FrameworkInfo& info, const std:
   }
   framework.info = info;
   framework.pid = scheduler_pid(pid);
-  unschedule_framework(info.id().value());
-  checkpoint_framework(framework);
+  garbage_.keep_framework(info.id().value());
+  checkpoints_.write(framework);
   return framework;
 }
 
-void Tasks::remove_if_idle(Framework& framework) {
+Task<base::Status> Frameworks::reclaim(ExecutorKey key) {
+  CO_TRY(const bool whole, co_await garbage_.reclaim(key));
+  if (whole) co_return {};
+  // What was written when the framework came has gone with the rest.
+  if (const Framework* framework = find(key.framework)) checkpoints_.write(*framework);
+  co_return {};
+}
+
+Executor& Frameworks::add_executor(Framework& framework, Executor made) {
+  made.control = std::make_shared<ExecutorControl>();
+  const std::string id = made.info.executor_id().value();
+  Executor& executor = framework.executors[id] = std::move(made);
+  checkpoints_.write(framework, executor);
+  return executor;
+}
+
+bool Frameworks::update(const mesos::internal::UpdateFrameworkMessage& message) {
+  Framework* framework = find(message.framework_id().value());
+  if (framework == nullptr || framework->terminating) {
+    LOG(INFO) << "Ignoring an update of framework " << message.framework_id().value() << ", which "
+              << (framework == nullptr ? "has nothing here" : "is ending");
+    return false;
+  }
+  if (message.has_framework_info()) {
+    if (message.framework_info().id() != message.framework_id()) {
+      LOG(WARNING) << "Ignoring an update of framework " << message.framework_id().value()
+                   << " that describes another one";
+      return false;
+    }
+    framework->info = message.framework_info();
+  }
+  framework->pid = scheduler_pid(message.pid());
+  checkpoints_.write(*framework);
+  return true;
+}
+
+void Frameworks::restore(Framework framework) {
+  const std::string id = framework.info.id().value();
+  if (framework.executors.empty()) {
+    garbage_.discard_framework(id, framework.info.checkpoint(), TaskGarbage::Age::kAsOnDisk);
+    archive(std::move(framework));
+  } else {
+    state_.frameworks.emplace(id, std::move(framework));
+  }
+}
+
+// --- Going ---
+
+void Frameworks::complete_task(Framework& framework, Executor& executor,
+                               const mesos::v1::TaskID& id) {
+  const auto task = find_task(executor.terminated_tasks, id);
+  if (task != executor.terminated_tasks.end()) {
+    if (framework.info.checkpoint()) {
+      garbage_.discard_task(TaskCheckpoints::run_of(framework, executor), id.value(),
+                            TaskGarbage::Age::kFromNow);
+    }
+    executor.completed_tasks.push_back(std::move(*task));
+    executor.terminated_tasks.erase(task);
+    if (executor.completed_tasks.size() > kCompletedTasks) executor.completed_tasks.pop_front();
+  }
+  remove_if_done(framework, executor);
+}
+
+void Frameworks::remove_if_done(Framework& framework, Executor& executor) {
+  if (executor.state != Executor::State::kTerminated) return;
+  const bool wanted = !framework.terminating && !state_.terminating;
+  if (wanted && (!executor.queued_tasks.empty() || !executor.launched_tasks.empty() ||
+                 !executor.terminated_tasks.empty())) {
+    return;
+  }
+  // First: if the agent ends in between, the next run takes care of the executor again.
+  garbage_.discard_executor(TaskCheckpoints::run_of(framework, executor),
+                            framework.info.checkpoint());
+  checkpoints_.write_completed(framework, executor);
+  executor.control.reset();
+  const ExecutorKey key{framework.info.id().value(), executor.info.executor_id().value()};
+  archive(framework, std::move(executor));
+  framework.executors.erase(key.executor);
+  hooks_.executor_gone(key);
+}
+
+void Frameworks::remove_if_idle(Framework& framework) {
   if (!framework.executors.empty() || !framework.pending_tasks.empty()) return;
   const std::string id = framework.info.id().value();
   LOG(INFO) << "Framework " << id << " has no executors and no tasks any more";
-  // Else what was said of tasks that were never launched may still have to be said again.
-  if (framework.terminating) updates_.drop_framework(id);
+  const bool wanted = !framework.terminating;
   framework.terminating = false;
-  discard_framework(framework, GarbageCollector::Age::kFromNow);
+  garbage_.discard_framework(id, framework.info.checkpoint(), TaskGarbage::Age::kFromNow);
   archive(std::move(framework));
   state_.frameworks.erase(id);
-  strangers_.erase({id, {}});
-  end_drain_if_done();
-  framework_gone_.set();
+  hooks_.framework_gone(id, wanted);
+  gone_.set();
 }
 
-void Tasks::archive(Framework framework) {
+void Frameworks::abandon(const RunId& run) {
+  if (Framework* framework = find(run.framework)) {
+    garbage_.discard_executor(run, framework->info.checkpoint());
+    remove_if_idle(*framework);
+    return;
+  }
+  // It has gone meanwhile, when some of these were not there yet, or were just being kept by
+  // reclaim(). What there are no checkpoints of is passed over.
+  garbage_.discard_executor(run, true);
+  garbage_.discard_framework(run.framework, true, TaskGarbage::Age::kFromNow);
+}
+
+void Frameworks::archive(Framework framework) {
   state_.completed_frameworks.push_back(std::move(framework));
   if (state_.completed_frameworks.size() > kCompletedFrameworks) {
     state_.completed_frameworks.pop_front();
   }
 }
 
-void Tasks::archive(Framework& framework, Executor executor) {
+void Frameworks::archive(Framework& framework, Executor executor) {
   framework.completed_executors.push_back(std::move(executor));
   if (framework.completed_executors.size() > kCompletedExecutors) {
     framework.completed_executors.pop_front();
   }
 }
 
-void Tasks::update_framework(const mesos::internal::UpdateFrameworkMessage& message) {
-  Framework* framework = find_framework(message.framework_id().value());
-  if (framework == nullptr || framework->terminating) {
-    LOG(INFO) << "Ignoring an update of framework " << message.framework_id().value() << ", which "
-              << (framework == nullptr ? "has nothing here" : "is ending");
-    return;
-  }
-  if (message.has_framework_info()) {
-    if (message.framework_info().id() != message.framework_id()) {
-      LOG(WARNING) << "Ignoring an update of framework " << message.framework_id().value()
-                   << " that describes another one";
-      return;
-    }
-    framework->info = message.framework_info();
-  }
-  framework->pid = scheduler_pid(message.pid());
-  checkpoint_framework(*framework);
-  // A scheduler that has failed over waits for what was not acknowledged.
-  updates_.resume();
-}
-
-void Tasks::shut_down_framework(const mesos::internal::ShutdownFrameworkMessage& message) {
-  Framework* framework = find_framework(message.framework_id().value());
-  if (framework == nullptr) {
-    LOG(INFO) << "Nothing to shut down of framework " << message.framework_id().value();
-    updates_.drop_framework(message.framework_id().value());
-    return;
-  }
-  shut_down(*framework);
-}
-
-void Tasks::shut_down(Framework& framework) {
+void Frameworks::shut_down(Framework& framework) {
   if (framework.terminating) return;
   LOG(INFO) << "Shutting down framework " << framework.info.id().value();
   framework.terminating = true;
@@ -148,27 +205,27 @@ void Tasks::shut_down(Framework& framework) {
     if (executor.state == Executor::State::kTerminated) {
       remove_if_done(framework, executor);
     } else {
-      shut_down(framework, executor);
+      agent::shut_down(framework, executor);
     }
   }
   remove_if_idle(framework);
 }
 
-void Tasks::shut_down() {
+void Frameworks::shut_down_all() {
   state_.terminating = true;
   std::vector<std::string> frameworks;
   for (const auto& [id, framework] : state_.frameworks) frameworks.push_back(id);
   for (const auto& id : frameworks) shut_down(state_.frameworks.at(id));
 }
 
-base::Task<void> Tasks::all_gone() {
+Task<void> Frameworks::all_gone() {
   while (!state_.frameworks.empty()) {
-    framework_gone_.clear();
-    co_await framework_gone_.wait();
+    gone_.clear();
+    co_await gone_.wait();
   }
 }
 
-base::Task<void> Tasks::end_uncheckpointed() {
+Task<void> Frameworks::end_uncheckpointed() {
   const auto left = [this] {
     std::vector<std::string> ids;
     for (const auto& [id, framework] : state_.frameworks) {
@@ -178,44 +235,8 @@ base::Task<void> Tasks::end_uncheckpointed() {
   };
   for (const auto& id : left()) shut_down(state_.frameworks.at(id));
   while (!left().empty()) {
-    framework_gone_.clear();
-    co_await framework_gone_.wait();
-  }
-}
-
-// --- Messages between a scheduler and its executors: best effort, both ways ---
-
-void Tasks::message_to_executor(const mesos::internal::FrameworkToExecutorMessage& message) {
-  Framework* framework = nullptr;
-  const Executor* executor =
-      find_executor({message.framework_id().value(), message.executor_id().value()}, &framework);
-  const bool deliverable = state_.registered && executor != nullptr && !framework->terminating &&
-                           executor->state == Executor::State::kRunning;
-  if (!deliverable) {
-    ++state_.counters.invalid_framework_messages;
-    LOG(WARNING) << "Dropping a message of framework " << message.framework_id().value()
-                 << " to executor '" << message.executor_id().value() << "', which cannot take it";
-    return;
-  }
-  ++state_.counters.valid_framework_messages;
-  executor->control->link->message(message.framework_id(), message.executor_id(), message.data());
-}
-
-void Tasks::message_from_executor(const mesos::internal::ExecutorToFrameworkMessage& message) {
-  const Framework* framework = find_framework(message.framework_id().value());
-  if (!state_.registered || framework == nullptr || framework->terminating) {
-    ++state_.counters.invalid_framework_messages;
-    LOG(WARNING) << "Dropping a message of executor '" << message.executor_id().value()
-                 << "' to framework " << message.framework_id().value();
-    return;
-  }
-  ++state_.counters.valid_framework_messages;
-  mesos::internal::ExecutorToFrameworkMessage complete = message;
-  *complete.mutable_slave_id() = agent_.info.id();
-  if (framework->pid.empty()) {
-    services_.to_master(complete);
-  } else {
-    services_.to_process(framework->pid, complete);
+    gone_.clear();
+    co_await gone_.wait();
   }
 }
 

@@ -1,6 +1,8 @@
 // What tasks and their schedulers look like in messages and on disk, where several need it.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,26 @@ inline void add_status(const mesos::v1::TaskStatus& status, mesos::v1::Task& tas
     *task.add_statuses() = status;
   }
   task.set_state(status.state());
+}
+
+inline double seconds_since_epoch() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+inline bool is_partition_aware(const mesos::v1::FrameworkInfo& framework) {
+  using Capability = mesos::v1::FrameworkInfo::Capability;
+  return std::ranges::any_of(framework.capabilities(), [](const auto& capability) {
+    return capability.type() == Capability::PARTITION_AWARE;
+  });
+}
+
+// The state of a task that was never launched, and of one that is gone without a word, as its
+// scheduler can understand it.
+inline mesos::v1::TaskState dropped_state(const mesos::v1::FrameworkInfo& framework) {
+  return is_partition_aware(framework) ? mesos::v1::TASK_DROPPED : mesos::v1::TASK_LOST;
+}
+inline mesos::v1::TaskState gone_state(const mesos::v1::FrameworkInfo& framework) {
+  return is_partition_aware(framework) ? mesos::v1::TASK_GONE : mesos::v1::TASK_LOST;
 }
 
 }  // namespace agent

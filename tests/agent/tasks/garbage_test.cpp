@@ -159,6 +159,23 @@ TEST_F(GarbageTest, ALaunchThatIsRefusedLeavesWhatItFound) {
   EXPECT_FALSE(fs::exists(paths().meta_framework("f")));
 }
 
+// The directory is being made while the framework goes, and is there afterwards.
+TEST_F(GarbageTest, ASandboxThatNobodyNeedsAnyMoreWhenItIsMade) {
+  tasks_->run_task(run_message("t"));
+  internal::ShutdownFrameworkMessage message;
+  message.mutable_framework_id()->set_value("f");
+  tasks_->shut_down_framework(message);
+  ASSERT_FALSE(agent_->state.frameworks.contains("f"));
+  await([&] { return count_posted("ExitedExecutorMessage") == 1; });
+  EXPECT_TRUE(fs::exists(paths().latest_run("f", "e")));
+  EXPECT_EQ(4U, agent_->garbage.pending())
+      << "the run's, the executor's, and the framework's of both kinds";
+  agent_->garbage.start();
+  collect_all();
+  EXPECT_FALSE(fs::exists(paths().work_framework("f")));
+  EXPECT_FALSE(fs::exists(paths().meta_framework("f")));
+}
+
 TEST_F(GarbageTest, AFrameworkThatDoesNotCheckpointHasItsSandboxes) {
   agent_->garbage.start();
   const auto run = run_to_end("t", false);

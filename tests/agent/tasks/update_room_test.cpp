@@ -1,5 +1,7 @@
 // How much of what executors report is kept.
 
+#include "agent/tasks/update_room.h"
+
 #include "tests/agent/tasks/support.h"
 
 namespace {
@@ -109,6 +111,49 @@ TEST_F(UpdateRoomTest, ExecutorsThatDoNotExistHaveTheirBoundInCommon) {
   for (int i = 0; i < 110; ++i) report_as(i);
   EXPECT_EQ(100U, updates().size());
   EXPECT_EQ(10U, agent_->state.counters.invalid_status_updates);
+}
+
+// --- Alone, on streams that send nothing ---
+
+class RoomTest : public LoopTest {
+ protected:
+  RoomTest() {
+    framework_.info.mutable_id()->set_value("f");
+    framework_.executors["e"].info.mutable_executor_id()->set_value("e");
+  }
+
+  // Whether there is room for an update of a task that nobody knows; if so, it waits from then on.
+  bool try_to_add(const std::string& executor_id, const std::string& task_id) {
+    internal::StatusUpdate update;
+    *update.mutable_framework_id() = framework_.info.id();
+    update.mutable_executor_id()->set_value(executor_id);
+    update.mutable_status()->mutable_task_id()->set_value(task_id);
+    update.mutable_status()->set_state(mesos::v1::TASK_RUNNING);
+    update.set_timestamp(1);
+    update.set_uuid(base::make_uuid_bytes());
+    return room_.check(framework_, nullptr, update) && streams_.add(update, std::nullopt);
+  }
+
+  void fill(const std::string& executor_id) {
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(try_to_add(executor_id, executor_id + std::to_string(i)));
+    }
+    ASSERT_FALSE(try_to_add(executor_id, "more"));
+  }
+
+  agent::Framework framework_;
+  agent::UpdateStreams streams_{[](const internal::StatusUpdate&) {}};
+  agent::UpdateRoom room_{streams_};
+};
+
+TEST_F(RoomTest, WhatIsForgottenMakesRoom) {
+  fill("e");
+  fill("invented");
+  room_.forget_framework("f");
+  EXPECT_TRUE(try_to_add("invented", "of whoever comes with that id"));
+  EXPECT_FALSE(try_to_add("e", "more"));
+  room_.forget_executor({"f", "e"});
+  EXPECT_TRUE(try_to_add("e", "more"));
 }
 
 }  // namespace

@@ -1,17 +1,22 @@
-// Kills: of one task, or of all of them when the agent is being drained.
+#include "agent/tasks/kills.h"
 
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "agent/meta/checkpoints.h"
-#include "agent/tasks/tasks.h"
-#include "base/strings.h"
+#include "agent/tasks/executor_control.h"
+#include "agent/tasks/task_delivery.h"
+#include "agent/tasks/task_lists.h"
 
 namespace agent {
 
 using mesos::v1::KillPolicy;
 using mesos::v1::TaskID;
+using mesos::v1::TaskStatus;
 
 namespace {
 
@@ -37,26 +42,10 @@ void take_out(const std::vector<TaskID>& killed, std::vector<mesos::v1::TaskInfo
   });
 }
 
-bool has_task(const auto& tasks, const TaskID& id) {
-  return std::ranges::any_of(tasks, [&id](const auto& task) { return task.task_id() == id; });
-}
-
-// A task that was sent to the executor at any time: what it does not know of does not count.
-bool ever_had_a_task(const Executor& executor) {
-  const auto reported = [](const mesos::v1::Task& task) {
-    return std::ranges::any_of(task.statuses(), [](const auto& status) {
-      return status.source() == mesos::v1::TaskStatus::SOURCE_EXECUTOR;
-    });
-  };
-  return !executor.launched_tasks.empty() ||
-         std::ranges::any_of(executor.terminated_tasks, reported) ||
-         std::ranges::any_of(executor.completed_tasks, reported);
-}
-
 }  // namespace
 
-void Tasks::kill_task(const mesos::internal::KillTaskMessage& message) {
-  Framework* framework = find_framework(message.framework_id().value());
+void Kills::kill_task(const mesos::internal::KillTaskMessage& message) {
+  Framework* framework = frameworks_.find(message.framework_id().value());
   if (framework == nullptr || framework->terminating) {
     LOG(WARNING) << "Ignoring the kill of task '" << message.task_id().value() << "' of framework "
                  << message.framework_id().value() << ", which "
@@ -66,18 +55,18 @@ void Tasks::kill_task(const mesos::internal::KillTaskMessage& message) {
   std::optional<KillPolicy> policy;
   if (message.has_kill_policy()) policy = message.kill_policy();
   kill(*framework, message.task_id(), policy);
-  if (Framework* still = find_framework(message.framework_id().value())) remove_if_idle(*still);
+  if (Framework* still = frameworks_.find(message.framework_id().value()))
+    frameworks_.remove_if_idle(*still);
 }
 
-void Tasks::kill(Framework& framework, const TaskID& task,
+void Kills::kill(Framework& framework, const TaskID& task,
                  const std::optional<KillPolicy>& policy) {
   if (has_task(framework.pending_tasks, task)) {
     const auto killed = killed_together(framework.pending_groups, task);
     take_out(killed, framework.pending_tasks, framework.pending_groups);
     for (const auto& each : killed) {
-      take(make_update(framework, each, mesos::v1::TASK_KILLED,
-                       Status::REASON_TASK_KILLED_DURING_LAUNCH, "Killed before it was launched"),
-           false);
+      updates_.say(framework, each, mesos::v1::TASK_KILLED,
+                   TaskStatus::REASON_TASK_KILLED_DURING_LAUNCH, "Killed before it was launched");
     }
     return;
   }
@@ -88,7 +77,7 @@ void Tasks::kill(Framework& framework, const TaskID& task,
     }
   }
   if (executor == nullptr) {
-    drop_task(framework, task, Status::REASON_EXECUTOR_TERMINATED, "Cannot find executor");
+    updates_.drop(framework, task, TaskStatus::REASON_EXECUTOR_TERMINATED, "Cannot find executor");
     return;
   }
   if (executor->state != Executor::State::kRegistering &&
@@ -103,13 +92,12 @@ void Tasks::kill(Framework& framework, const TaskID& task,
   }
 }
 
-void Tasks::kill_queued(Framework& framework, Executor& executor, const TaskID& task) {
+void Kills::kill_queued(Framework& framework, Executor& executor, const TaskID& task) {
   const auto killed = killed_together(executor.queued_groups, task);
   for (const auto& each : killed) {
-    take(make_update(framework, each, mesos::v1::TASK_KILLED,
-                     Status::REASON_TASK_KILLED_DURING_LAUNCH,
-                     "Killed before delivery to the executor", &executor.info.executor_id()),
-         false);
+    updates_.say(framework, each, mesos::v1::TASK_KILLED,
+                 TaskStatus::REASON_TASK_KILLED_DURING_LAUNCH,
+                 "Killed before delivery to the executor", &executor.info.executor_id());
   }
   take_out(killed, executor.queued_tasks, executor.queued_groups);
   if (executor.state == Executor::State::kRunning && has_nothing_to_do(executor)) {
@@ -117,13 +105,9 @@ void Tasks::kill_queued(Framework& framework, Executor& executor, const TaskID& 
   }
 }
 
-bool Tasks::has_nothing_to_do(const Executor& executor) {
-  return executor.queued_tasks.empty() && !ever_had_a_task(executor);
-}
-
 // --- Draining ---
 
-void Tasks::drain(const mesos::internal::DrainSlaveMessage& message) {
+void Kills::drain(const mesos::internal::DrainSlaveMessage& message) {
   if (state_.frameworks.empty() && state_.operations.empty()) {
     LOG(INFO) << "Asked to drain, and there is nothing to be drained";
     end_drain_if_done();
@@ -135,14 +119,12 @@ void Tasks::drain(const mesos::internal::DrainSlaveMessage& message) {
   state_.estimated_drain_start_time.emplace();
   state_.estimated_drain_start_time->set_nanoseconds(
       std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-  if (auto kept = checkpoint_drain(paths(), message.config()); !kept) {
-    LOG(ERROR) << kept.error().message;
-  }
+  checkpoints_.write_drain(message.config());
   kill_all_for_drain();
 }
 
 // The time that a task has is its own, but not more than the operator gives.
-void Tasks::kill_all_for_drain() {
+void Kills::kill_all_for_drain() {
   const auto policy_for = [this](const KillPolicy& own) -> std::optional<KillPolicy> {
     if (!state_.drain_config->has_max_grace_period()) return std::nullopt;
     const auto& most = state_.drain_config->max_grace_period();
@@ -168,24 +150,19 @@ void Tasks::kill_all_for_drain() {
     for (const auto& [executor_id, executor] : framework.executors) add(executor.queued_tasks);
     for (const auto& [task, policy] : kills) {
       const bool still_there = has_task(framework.pending_tasks, task) ||
-                               find_executor_of_task(framework, task.value()) != nullptr;
+                               Frameworks::find_executor_of_task(framework, task) != nullptr;
       if (still_there) kill(framework, task, policy);
     }
-    remove_if_idle(framework);
+    frameworks_.remove_if_idle(framework);
   }
 }
 
-void Tasks::operations_changed(const mesos::internal::UpdateSlaveMessage::Operations& operations) {
-  state_.operations.assign(operations.operations().begin(), operations.operations().end());
-  end_drain_if_done();
-}
-
-void Tasks::end_drain_if_done() {
+void Kills::end_drain_if_done() {
   if (!state_.drain_config || !state_.frameworks.empty() || !state_.operations.empty()) return;
   LOG(INFO) << "Drained";
   state_.drain_config.reset();
   state_.estimated_drain_start_time.reset();
-  if (auto removed = remove_drain(paths()); !removed) LOG(ERROR) << removed.error().message;
+  checkpoints_.remove_drain();
 }
 
 }  // namespace agent

@@ -1,16 +1,16 @@
-// Status updates: from an executor, or from the agent itself, into the task's stream; from there to
-// the master; and back the acknowledgement.
+#include "agent/tasks/status_updates.h"
 
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/meta/update_log.h"
+#include "agent/tasks/executor_control.h"
+#include "agent/tasks/task_lists.h"
 #include "agent/tasks/task_status.h"
-#include "agent/tasks/tasks.h"
 #include "base/combine.h"
 #include "base/strings.h"
-#include "base/uuid.h"
 
 namespace agent {
 
@@ -19,7 +19,6 @@ using mesos::v1::TaskState;
 
 namespace {
 
-constexpr size_t kCompletedTasks = 200;
 constexpr size_t kUuidBytes = 16;
 
 // Of one task, that wait to be written.
@@ -31,67 +30,33 @@ bool is_reportable(TaskState state) {
   return state != mesos::v1::TASK_UNREACHABLE && state != mesos::v1::TASK_UNKNOWN;
 }
 
-double seconds_since_epoch() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-bool is_partition_aware(const Framework& framework) {
-  using Capability = mesos::v1::FrameworkInfo::Capability;
-  return std::ranges::any_of(framework.info.capabilities(), [](const auto& capability) {
-    return capability.type() == Capability::PARTITION_AWARE;
-  });
-}
-
-template <typename List>
-auto find_task(List& tasks, const mesos::v1::TaskID& id) {
-  return std::ranges::find_if(tasks, [&id](const auto& task) { return task.task_id() == id; });
-}
-
 }  // namespace
 
-// --- Updates that the agent makes ---
+StatusUpdates::StatusUpdates(Agent& agent, Frameworks& frameworks, ExecutorContainers& containers,
+                             const TaskCheckpoints& checkpoints, ToMaster to_master)
+    : agent_(agent),
+      state_(agent.state),
+      frameworks_(frameworks),
+      containers_(containers),
+      checkpoints_(checkpoints),
+      to_master_(std::move(to_master)),
+      streams_([this](const Update& head) { forward(head); }),
+      room_(streams_) {}
 
-Tasks::Update Tasks::make_update(const Framework& framework, const mesos::v1::TaskID& task,
-                                 TaskState state, Status::Reason reason, std::string message,
-                                 const mesos::v1::ExecutorID* executor) const {
-  Update update;
-  *update.mutable_framework_id() = framework.info.id();
-  if (executor != nullptr) *update.mutable_executor_id() = *executor;
-  *update.mutable_slave_id() = agent_.info.id();
-  auto& status = *update.mutable_status();
-  status.set_state(state);
-  status.set_reason(reason);
-  if (!message.empty()) status.set_message(std::move(message));
-  *status.mutable_agent_id() = agent_.info.id();
-  return stamped(std::move(update), task);
+base::Status StatusUpdates::restore(const std::string& framework, const RecoveredTask& task) {
+  return streams_.recover(framework, task.task.task_id().value(), task.log, task.updates,
+                          task.acknowledged);
 }
 
-// The same update for a task, with a time and a uuid of its own.
-Tasks::Update Tasks::stamped(Update update, const mesos::v1::TaskID& task) {
-  *update.mutable_status()->mutable_task_id() = task;
-  update.set_timestamp(seconds_since_epoch());
-  update.mutable_status()->set_timestamp(update.timestamp());
-  update.set_uuid(base::make_uuid_bytes());
-  return update;
-}
-
-TaskState Tasks::dropped_state(const Framework& framework) {
-  return is_partition_aware(framework) ? mesos::v1::TASK_DROPPED : mesos::v1::TASK_LOST;
-}
-
-TaskState Tasks::gone_state(const Framework& framework) {
-  return is_partition_aware(framework) ? mesos::v1::TASK_GONE : mesos::v1::TASK_LOST;
-}
-
-void Tasks::drop_task(Framework& framework, const mesos::v1::TaskID& task, Status::Reason reason,
-                      std::string message, const mesos::v1::ExecutorID* executor) {
-  take(make_update(framework, task, dropped_state(framework), reason, std::move(message), executor),
-       false);
+void StatusUpdates::framework_gone(const std::string& id, bool wanted) {
+  // Else what was said of tasks that were never launched may still have to be said again.
+  if (!wanted) drop_framework(id);
+  room_.forget_framework(id);
 }
 
 // --- Updates of executors ---
 
-base::Status Tasks::update(const mesos::v1::executor::Call& call) {
+base::Status StatusUpdates::report(const mesos::v1::executor::Call& call) {
   Update update;
   *update.mutable_framework_id() = call.framework_id();
   *update.mutable_executor_id() = call.executor_id();
@@ -104,16 +69,26 @@ base::Status Tasks::update(const mesos::v1::executor::Call& call) {
   return report(std::move(update));
 }
 
-void Tasks::update_from_driver(const std::string& from,
-                               const mesos::internal::StatusUpdateMessage& message) {
-  (void)report(message.update(), from);  // what is refused is not acknowledged
+base::Status StatusUpdates::report(Update update, const std::string& sender) {
+  Framework* framework = frameworks_.find(update.framework_id().value());
+  if (framework != nullptr && !framework->terminating) {
+    const Executor* executor = find_executor_of(*framework, update, true);
+    if (auto room = room_.check(*framework, executor, update); !room) {
+      ++state_.counters.invalid_status_updates;
+      LOG_EVERY_T(WARNING, 10) << "An update of executor '" << update.executor_id().value()
+                               << "' is refused: " << room.error().message;
+      return room;
+    }
+  }
+  take(std::move(update), true, sender);
+  return {};
 }
 
 // --- The way of all updates ---
 
-void Tasks::take(Update update, bool from_executor, const std::string& sender) {
+void StatusUpdates::take(Update update, bool from_executor, const std::string& sender) {
   auto& status = *update.mutable_status();
-  Framework* framework = find_framework(update.framework_id().value());
+  Framework* framework = frameworks_.find(update.framework_id().value());
   const bool is_ours = update.slave_id() == agent_.info.id() &&
                        (!status.has_agent_id() || status.agent_id() == agent_.info.id());
   if (update.uuid().size() != kUuidBytes || !is_ours || framework == nullptr ||
@@ -148,21 +123,21 @@ void Tasks::take(Update update, bool from_executor, const std::string& sender) {
 }
 
 // The executor that has the task; of an executor's update also one that is done with it.
-Executor* Tasks::find_executor_of(Framework& framework, const Update& update, bool from_executor) {
+Executor* StatusUpdates::find_executor_of(Framework& framework, const Update& update,
+                                          bool from_executor) {
   const auto& task = update.status().task_id();
-  Executor* executor = find_executor_of_task(framework, task.value());
+  Executor* executor = Frameworks::find_executor_of_task(framework, task);
   if (executor != nullptr || !from_executor) return executor;
-  executor = find_executor({framework.info.id().value(), update.executor_id().value()});
-  const bool done = executor != nullptr &&
-                    find_task(executor->completed_tasks, task) != executor->completed_tasks.end();
+  executor = frameworks_.find_executor({framework.info.id().value(), update.executor_id().value()});
+  const bool done = executor != nullptr && has_task(executor->completed_tasks, task);
   const bool starts = update.status().state() == mesos::v1::TASK_STAGING;
   return done || starts ? executor : nullptr;
 }
 
 // Brings the update into its stream, and what it says into the state. False: it could not be
 // written, so its executor must not be told that it was.
-bool Tasks::keep(const Update& update, bool from_executor) {
-  Framework* framework = find_framework(update.framework_id().value());
+bool StatusUpdates::keep(const Update& update, bool from_executor) {
+  Framework* framework = frameworks_.find(update.framework_id().value());
   if (framework == nullptr || framework->terminating) return true;  // nobody wants to hear of it
   const Status& status = update.status();
   Executor* executor = find_executor_of(*framework, update, from_executor);
@@ -186,29 +161,29 @@ bool Tasks::keep(const Update& update, bool from_executor) {
   return true;
 }
 
-base::Result<UpdateStreams::Added> Tasks::add_to_stream(const Framework& framework,
-                                                        const Executor* executor,
-                                                        const Update& update) {
+base::Result<UpdateStreams::Added> StatusUpdates::add_to_stream(const Framework& framework,
+                                                                const Executor* executor,
+                                                                const Update& update) {
   const std::string& task = update.status().task_id().value();
-  const auto log = update_log(framework, executor, task);
-  auto added = updates_.add(update, log);
+  const auto log = checkpoints_.update_log(framework, executor, task);
+  auto added = streams_.add(update, log);
   if (added) return added;
   if (added.error().kind == base::ErrorKind::kConflict && log) {
     // What the agent has said before of a task of this id, when there was none.
-    updates_.drop(framework.info.id().value(), task);
-    return updates_.add(update, log);
+    streams_.drop(framework.info.id().value(), task);
+    return streams_.add(update, log);
   }
   if (added.error().kind == base::ErrorKind::kInvalid) {
     LOG(ERROR) << "The updates of task '" << task
                << "' cannot survive the agent any more: " << added.error().message;
-    return updates_.add(update, std::nullopt);
+    return streams_.add(update, std::nullopt);
   }
   return added;
 }
 
 // In their order, until all are written: an update that cannot be, for want of room, say, holds up
 // those of its task that come after it, and nothing else.
-base::Task<void> Tasks::keep_later(TaskKey key) {
+base::Task<void> StatusUpdates::keep_later(TaskKey key) {
   for (auto at = unwritten_.find(key); at != unwritten_.end(); at = unwritten_.find(key)) {
     co_await base::sleep_for(std::chrono::seconds(1));
     auto& waiting = unwritten_.at(key);
@@ -219,8 +194,8 @@ base::Task<void> Tasks::keep_later(TaskKey key) {
   }
 }
 
-void Tasks::complete_status(const Framework& framework, const Executor* executor,
-                            bool from_executor, Update* update) const {
+void StatusUpdates::complete_status(const Framework& framework, const Executor* executor,
+                                    bool from_executor, Update* update) const {
   Status& status = *update->mutable_status();
   status.set_uuid(update->uuid());
   status.set_source(from_executor ? Status::SOURCE_EXECUTOR : Status::SOURCE_AGENT);
@@ -230,14 +205,11 @@ void Tasks::complete_status(const Framework& framework, const Executor* executor
       (status.state() == mesos::v1::TASK_KILLING || status.state() == mesos::v1::TASK_KILLED)) {
     status.set_reason(Status::REASON_AGENT_DRAINING);
     if (status.state() == mesos::v1::TASK_KILLED && state_.drain_config->mark_gone() &&
-        is_partition_aware(framework)) {
+        is_partition_aware(framework.info)) {
       status.set_state(mesos::v1::TASK_GONE_BY_OPERATOR);
     }
   }
-  if (executor == nullptr ||
-      find_task(executor->launched_tasks, status.task_id()) == executor->launched_tasks.end()) {
-    return;
-  }
+  if (executor == nullptr || !has_task(executor->launched_tasks, status.task_id())) return;
   // The agent knows nothing of a container that has a task which it gives up.
   if (!from_executor &&
       (status.state() == mesos::v1::TASK_DROPPED || status.state() == mesos::v1::TASK_LOST)) {
@@ -257,14 +229,8 @@ void Tasks::complete_status(const Framework& framework, const Executor* executor
   }
 }
 
-bool Tasks::is_news(const Executor& executor, const Status& status) {
-  return find_task(executor.launched_tasks, status.task_id()) != executor.launched_tasks.end() ||
-         (is_terminal(status.state()) &&
-          find_task(executor.queued_tasks, status.task_id()) != executor.queued_tasks.end());
-}
-
 // To a task that is_news().
-void Tasks::apply(const Framework& framework, Executor& executor, const Status& status) {
+void StatusUpdates::apply(const Framework& framework, Executor& executor, const Status& status) {
   const auto queued = find_task(executor.queued_tasks, status.task_id());
   if (queued != executor.queued_tasks.end()) {
     executor.launched_tasks.push_back(staging_task(*queued, framework.info.id()));
@@ -272,7 +238,7 @@ void Tasks::apply(const Framework& framework, Executor& executor, const Status& 
   }
   const auto task = find_task(executor.launched_tasks, status.task_id());
   add_status(status, *task);
-  if (const Update* head = updates_.head(framework.info.id().value(), status.task_id().value())) {
+  if (const Update* head = streams_.head(framework.info.id().value(), status.task_id().value())) {
     task->set_status_update_state(head->status().state());
     task->set_status_update_uuid(head->uuid());
   }
@@ -286,10 +252,10 @@ void Tasks::apply(const Framework& framework, Executor& executor, const Status& 
       executor.state == Executor::State::kRunning && (!executor.is_command_executor || has_volumes);
   executor.terminated_tasks.push_back(std::move(*task));
   executor.launched_tasks.erase(task);
-  if (goes_on) update_container(framework, executor);
+  if (goes_on) containers_.update(framework, executor);
 }
 
-void Tasks::count(TaskState state) {
+void StatusUpdates::count(TaskState state) {
   switch (state) {
     case mesos::v1::TASK_FINISHED:
       ++state_.counters.tasks_finished;
@@ -313,19 +279,19 @@ void Tasks::count(TaskState state) {
 
 // --- To the master and back ---
 
-void Tasks::forward(const Update& head) {
+void StatusUpdates::forward(const Update& head) {
   mesos::internal::StatusUpdateMessage message;
   *message.mutable_update() = head;
   Update& update = *message.mutable_update();
   // The task's own state follows when the stream has the update.
   const auto waiting =
-      updates_.pending(head.framework_id().value(), head.status().task_id().value());
+      streams_.pending(head.framework_id().value(), head.status().task_id().value());
   update.set_latest_state(waiting.empty() ? head.status().state()
                                           : waiting.back().status().state());
-  Framework* framework = find_framework(head.framework_id().value());
+  Framework* framework = frameworks_.find(head.framework_id().value());
   Executor* executor = framework == nullptr
                            ? nullptr
-                           : find_executor_of_task(*framework, head.status().task_id().value());
+                           : Frameworks::find_executor_of_task(*framework, head.status().task_id());
   if (executor != nullptr) {
     for (auto* tasks : {&executor->launched_tasks, &executor->terminated_tasks}) {
       const auto task = find_task(*tasks, head.status().task_id());
@@ -335,32 +301,26 @@ void Tasks::forward(const Update& head) {
     }
   }
   message.set_pid(concat("slave(1)@", agent_.ip, ":", agent_.info.port()));
-  services_.to_master(message);
+  to_master_(message);
 }
 
-void Tasks::acknowledge(const mesos::internal::StatusUpdateAcknowledgementMessage& message) {
+void StatusUpdates::acknowledge(
+    const mesos::internal::StatusUpdateAcknowledgementMessage& message) {
   const std::string& framework_id = message.framework_id().value();
   const std::string& task_id = message.task_id().value();
-  auto acknowledged = updates_.acknowledge(framework_id, task_id, message.uuid());
+  auto acknowledged = streams_.acknowledge(framework_id, task_id, message.uuid());
   if (!acknowledged) {
     LOG(WARNING) << "Ignoring an acknowledgement for task '" << task_id << "' of framework "
                  << framework_id << ": " << acknowledged.error().message;
     return;
   }
   if (!acknowledged->terminal) return;
-  Framework* framework = find_framework(framework_id);
+  Framework* framework = frameworks_.find(framework_id);
   if (framework == nullptr) return;
-  if (Executor* executor = find_executor_of_task(*framework, task_id)) {
-    const auto task = find_task(executor->terminated_tasks, message.task_id());
-    if (task != executor->terminated_tasks.end()) {
-      discard_task(*framework, *executor, task_id, GarbageCollector::Age::kFromNow);
-      executor->completed_tasks.push_back(std::move(*task));
-      executor->terminated_tasks.erase(task);
-      if (executor->completed_tasks.size() > kCompletedTasks) executor->completed_tasks.pop_front();
-    }
-    remove_if_done(*framework, *executor);
+  if (Executor* executor = Frameworks::find_executor_of_task(*framework, message.task_id())) {
+    frameworks_.complete_task(*framework, *executor, message.task_id());
   }
-  remove_if_idle(*framework);
+  frameworks_.remove_if_idle(*framework);
 }
 
 }  // namespace agent

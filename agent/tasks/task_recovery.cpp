@@ -1,14 +1,15 @@
-// Frameworks, executors and tasks of an earlier run of the agent.
+#include "agent/tasks/task_recovery.h"
 
 #include <glog/logging.h>
 
 #include <set>
+#include <utility>
 
 #include "agent/gc/garbage_path.h"
 #include "agent/meta/update_log.h"
 #include "agent/tasks/driver_link.h"
+#include "agent/tasks/executor_control.h"
 #include "agent/tasks/task_status.h"
-#include "agent/tasks/tasks.h"
 #include "base/combine.h"
 #include "base/duration.h"
 #include "base/strings.h"
@@ -17,6 +18,7 @@ namespace agent {
 
 using base::concat;
 using base::Task;
+using mesos::v1::TaskStatus;
 
 namespace {
 
@@ -41,7 +43,20 @@ Task<void> settled(std::shared_ptr<ExecutorControl> control) { co_await control-
 
 }  // namespace
 
-Task<void> Tasks::recover(RecoveredAgent recovered) {
+TaskRecovery::TaskRecovery(Agent& agent, ToProcess to_process, const TaskCheckpoints& checkpoints,
+                           const TaskGarbage& garbage, Frameworks& frameworks,
+                           ExecutorContainers& containers, StatusUpdates& updates, Kills& kills)
+    : agent_(agent),
+      state_(agent.state),
+      to_process_(std::move(to_process)),
+      checkpoints_(checkpoints),
+      garbage_(garbage),
+      frameworks_(frameworks),
+      containers_(containers),
+      updates_(updates),
+      kills_(kills) {}
+
+Task<void> TaskRecovery::recover(RecoveredAgent recovered) {
   const bool cleanup = agent_.flags.recover == "cleanup";
   state_.terminating = cleanup;
   // Executors that end may say how their tasks have ended.
@@ -57,9 +72,7 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
       waiting.push_back({framework_id, executor_id});
     }
   }
-  for (const auto& key : waiting) {
-    scope_.spawn(live(key, nullptr, std::chrono::nanoseconds::max()));
-  }
+  for (const auto& key : waiting) containers_.take_up(key);
   if (any) {
     if (cleanup) {
       end_recovered(recovered);
@@ -68,58 +81,61 @@ Task<void> Tasks::recover(RecoveredAgent recovered) {
     }
     co_await executors_back(waiting);
   }
-  co_await discard_leftovers(recovered);
+  co_await garbage_.discard_leftovers(recovered);
   state_.recovering = false;
   for (const auto& key : waiting) {
     Framework* framework = nullptr;
-    Executor* executor = find_executor(key, &framework);
+    Executor* executor = frameworks_.find_executor(key, &framework);
     if (executor == nullptr || executor->state != Executor::State::kRegistering) continue;
     const std::string limit = base::to_string(agent_.flags.executor_reregistration_timeout);
     LOG(WARNING) << "Executor '" << key.executor << "' of framework " << key.framework
                  << " did not reregister within " << limit;
-    destroy(*executor, {gone_state(*framework), Status::REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
-                        concat("Executor did not reregister within ", limit)});
+    containers_.destroy(
+        *executor, {gone_state(framework->info), TaskStatus::REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
+                    concat("Executor did not reregister within ", limit)});
   }
   if (cleanup) co_return;
-  if (state_.drain_config) kill_all_for_drain();
-  end_drain_if_done();
+  if (state_.drain_config) kills_.kill_all_for_drain();
+  kills_.end_drain_if_done();
 }
 
 // --recover=cleanup. Drivers are told to end where they are; executors that use HTTP are when they
 // come (see subscribe()); of the others nobody knows how to reach them.
-void Tasks::end_recovered(const RecoveredAgent& recovered) {
+void TaskRecovery::end_recovered(const RecoveredAgent& recovered) {
   for (const auto& framework : recovered.frameworks) {
     for (const auto& [info, generated, run] : framework.executors) {
       const ExecutorKey key{framework.info.id().value(), info.executor_id().value()};
       Framework* its_framework = nullptr;
-      Executor* executor = find_executor(key, &its_framework);
+      Executor* executor = frameworks_.find_executor(key, &its_framework);
       if (executor == nullptr) continue;  // completed
       if (run.libprocess_pid) {
-        executor->control->link = std::make_unique<DriverLink>(
-            *run.libprocess_pid, agent_.info.id(), services_.to_process);
+        executor->control->link =
+            std::make_unique<DriverLink>(*run.libprocess_pid, agent_.info.id(), to_process_);
         executor->control->settled.set();
         shut_down(*its_framework, *executor);
       } else if (!run.http) {
         LOG(INFO) << "Destroying executor '" << key.executor << "' of framework " << key.framework
                   << ", which has never connected";
-        destroy(*executor, {});
+        containers_.destroy(*executor, {});
       }
     }
   }
 }
 
 // Until all have come, or ended, or their time is over.
-Task<void> Tasks::executors_back(const std::vector<ExecutorKey>& waiting) {
+Task<void> TaskRecovery::executors_back(const std::vector<ExecutorKey>& waiting) {
   std::vector<Task<void>> all;
   for (const auto& key : waiting) {
-    if (const Executor* executor = find_executor(key)) all.push_back(settled(executor->control));
+    if (const Executor* executor = frameworks_.find_executor(key)) {
+      all.push_back(settled(executor->control));
+    }
   }
   co_await base::with_timeout(base::all_of(std::move(all)),
                               agent_.flags.executor_reregistration_timeout);
 }
 
 // Executors of frameworks that do not checkpoint, and of runs that are not on disk.
-void Tasks::destroy_strangers() {
+void TaskRecovery::destroy_strangers() {
   std::set<isolators::ContainerId> known;
   for (const auto& [framework_id, framework] : state_.frameworks) {
     for (const auto& [executor_id, executor] : framework.executors) {
@@ -138,63 +154,54 @@ void Tasks::destroy_strangers() {
 }
 
 // Drivers wait to be called. The others come by themselves.
-void Tasks::reconnect(const RecoveredAgent& recovered) {
+void TaskRecovery::reconnect(const RecoveredAgent& recovered) {
   mesos::internal::ReconnectExecutorMessage message;
   *message.mutable_slave_id() = agent_.info.id();
   for (const auto& framework : recovered.frameworks) {
     for (const auto& executor : framework.executors) {
       if (executor.run.libprocess_pid && !executor.run.completed) {
-        services_.to_process(*executor.run.libprocess_pid, message);
+        to_process_(*executor.run.libprocess_pid, message);
       }
     }
   }
 }
 
-void Tasks::recover_framework(const RecoveredFramework& recovered) {
+void TaskRecovery::recover_framework(const RecoveredFramework& recovered) {
   Framework framework;
   framework.info = recovered.info;
   framework.pid = scheduler_pid(recovered.pid);
   for (const auto& executor : recovered.executors) recover_executor(framework, executor);
-  const std::string id = framework.info.id().value();
-  if (framework.executors.empty()) {
-    discard_framework(framework, GarbageCollector::Age::kAsOnDisk);
-    archive(std::move(framework));
-  } else {
-    state_.frameworks.emplace(id, std::move(framework));
-  }
+  frameworks_.restore(std::move(framework));
 }
 
-void Tasks::recover_executor(Framework& framework, const RecoveredExecutor& recovered) {
+void TaskRecovery::recover_executor(Framework& framework, const RecoveredExecutor& recovered) {
   Executor executor;
   executor.info = recovered.info;
   executor.is_command_executor = recovered.generated_for_command_task;
   executor.container_id = isolators::ContainerId::root_of(recovered.run.container);
-  executor.sandbox = paths().sandbox(run_of(framework, executor));
+  const RunId run = TaskCheckpoints::run_of(framework, executor);
+  executor.sandbox = checkpoints_.paths().sandbox(run);
   for (const auto& task : recovered.run.tasks) {
     mesos::v1::Task known = task.task;
     bool acknowledged = false;
     replay(task, &known, &acknowledged);
-    const std::string& framework_id = framework.info.id().value();
-    const std::string& task_id = known.task_id().value();
     if (acknowledged || recovered.run.completed) {
       // Of a run that is completed all goes at once.
       if (!recovered.run.completed) {
-        discard_task(framework, executor, task_id, GarbageCollector::Age::kAsOnDisk);
+        garbage_.discard_task(run, known.task_id().value(), TaskGarbage::Age::kAsOnDisk);
       }
       executor.completed_tasks.push_back(std::move(known));
       continue;
     }
-    if (auto streamed =
-            updates_.recover(framework_id, task_id, task.log, task.updates, task.acknowledged);
-        !streamed) {
-      LOG(ERROR) << streamed.error().message;
+    if (auto kept = updates_.restore(framework.info.id().value(), task); !kept) {
+      LOG(ERROR) << kept.error().message;
     }
     auto& tasks = is_terminal(known.state()) ? executor.terminated_tasks : executor.launched_tasks;
     tasks.push_back(std::move(known));
   }
   if (recovered.run.completed) {
     executor.state = Executor::State::kTerminated;
-    archive(framework, std::move(executor));
+    Frameworks::archive(framework, std::move(executor));
     return;
   }
   executor.control = std::make_shared<ExecutorControl>();

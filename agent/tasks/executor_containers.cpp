@@ -1,25 +1,30 @@
-// An executor, from the launch of its container to the end of its tasks.
+#include "agent/tasks/executor_containers.h"
 
 #include <glog/logging.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "agent/meta/checkpoints.h"
 #include "agent/tasks/command_executor.h"
 #include "agent/tasks/container_resources.h"
 #include "agent/tasks/container_volumes.h"
-#include "agent/tasks/tasks.h"
+#include "agent/tasks/task_status.h"
 #include "base/combine.h"
 #include "base/duration.h"
+#include "base/files.h"
 #include "base/strings.h"
+#include "base/worker.h"
+#include "containerizer/sandbox.h"
 #include "http/jwt.h"
 
 namespace agent {
 
 using base::concat;
-using base::Result;
 using base::Task;
 using containerizer::ContainerTermination;
+using mesos::v1::TaskStatus;
 
 namespace {
 
@@ -56,16 +61,40 @@ void add_variables(const std::map<std::string, std::string>& variables,
 
 }  // namespace
 
-Executor& Tasks::add_executor(Framework& framework, Executor made) {
-  made.control = std::make_shared<ExecutorControl>();
-  const std::string id = made.info.executor_id().value();
-  Executor& executor = framework.executors[id] = std::move(made);
-  checkpoint_executor(framework, executor);
-  return executor;
+ExecutorContainers::ExecutorContainers(Agent& agent, Frameworks& frameworks,
+                                       const TaskCheckpoints& checkpoints, Ended ended)
+    : agent_(agent), frameworks_(frameworks), checkpoints_(checkpoints), ended_(std::move(ended)) {}
+
+// --- The start ---
+
+Task<base::Status> ExecutorContainers::make_sandbox(const Framework& framework,
+                                                    const Executor& executor) const {
+  std::optional<std::string> user;
+  if (agent_.flags.switch_user) user = user_of(framework, executor);
+  co_return co_await base::run_on_worker(
+      [work_dir = agent_.flags.work_dir, path = executor.sandbox, user]() -> base::Status {
+        std::optional<isolators::Credentials> owner;
+        if (user) {
+          TRY(owner, containerizer::find_user(*user));
+        }
+        TRY_VOID(containerizer::Sandbox::create(work_dir, path, owner));
+        return replace_latest(
+            base::join_path(std::filesystem::path(path).parent_path().native(), "latest"), path);
+      });
 }
 
-Tasks::ToLaunch Tasks::launch_parameters(const Framework& framework,
-                                         const Executor& executor) const {
+void ExecutorContainers::launch(const Framework& framework, const Executor& executor) {
+  scope_.spawn(live({framework.info.id().value(), executor.info.executor_id().value()},
+                    launch_parameters(framework, executor),
+                    agent_.flags.executor_registration_timeout));
+}
+
+void ExecutorContainers::take_up(const ExecutorKey& key) {
+  scope_.spawn(live(key, nullptr, std::chrono::nanoseconds::max()));
+}
+
+ExecutorContainers::ToLaunch ExecutorContainers::launch_parameters(const Framework& framework,
+                                                                   const Executor& executor) const {
   std::string token;
   if (const auto& key = agent_.authentication.token_key()) {
     token = http::make_jwt({{"fid", framework.info.id().value()},
@@ -83,7 +112,8 @@ Tasks::ToLaunch Tasks::launch_parameters(const Framework& framework,
   parameters->allocation = allocation_of(executor);
   // On disk before the executor can run: whoever takes over the directory knows whose it is.
   if (framework.info.checkpoint()) {
-    parameters->forked = [paths = paths(), run = run_of(framework, executor)](pid_t pid) {
+    parameters->forked = [paths = checkpoints_.paths(),
+                          run = TaskCheckpoints::run_of(framework, executor)](pid_t pid) {
       return checkpoint_forked_pid(paths, run, pid);
     };
   }
@@ -92,7 +122,7 @@ Tasks::ToLaunch Tasks::launch_parameters(const Framework& framework,
 
 // What the executor and its tasks have now. That the volumes have their places, the check of the
 // launches has seen.
-containerizer::Allocation Tasks::allocation_of(const Executor& executor) const {
+containerizer::Allocation ExecutorContainers::allocation_of(const Executor& executor) const {
   containerizer::Allocation allocation;
   allocation.resources = allocated_resources(executor);
   allocation.limits = container_limits(executor, agent_.flags.cgroups_enable_cfs);
@@ -106,61 +136,62 @@ containerizer::Allocation Tasks::allocation_of(const Executor& executor) const {
 }
 
 // Ends with the container, and with what is to be done about that.
-Task<void> Tasks::live(ExecutorKey key, ToLaunch launch, std::chrono::nanoseconds patience) {
-  const Executor* executor = find_executor(key);
+Task<void> ExecutorContainers::live(ExecutorKey key, ToLaunch launch,
+                                    std::chrono::nanoseconds patience) {
+  const Executor* executor = frameworks_.find_executor(key);
   const auto control = executor->control;
   auto end = co_await base::any_of(run_container(key, executor->container_id, std::move(launch)),
                                    see_to_its_end(key, *control, patience));
-  ended(key, std::get<0>(end));
+  finish(key, std::get<0>(end));
 }
 
-Task<Result<ContainerTermination>> Tasks::run_container(const ExecutorKey& key,
-                                                        isolators::ContainerId id,
-                                                        ToLaunch launch) {
+Task<ExecutorContainers::Termination> ExecutorContainers::run_container(const ExecutorKey& key,
+                                                                        isolators::ContainerId id,
+                                                                        ToLaunch launch) {
   if (launch != nullptr && !co_await launch_container(key, std::move(launch))) {
     co_return ContainerTermination();
   }
   co_return co_await agent_.containers.wait(id);
 }
 
-Task<bool> Tasks::launch_container(const ExecutorKey& key, ToLaunch launch) {
+Task<bool> ExecutorContainers::launch_container(const ExecutorKey& key, ToLaunch launch) {
   auto launched = co_await agent_.containers.launch(std::move(*launch));
   if (launched) co_return true;
   ++agent_.container_launch_errors;
-  find_executor(key)->control->cause =
-      EndCause{mesos::v1::TASK_FAILED, Status::REASON_CONTAINER_LAUNCH_FAILED,
+  frameworks_.find_executor(key)->control->cause =
+      EndCause{mesos::v1::TASK_FAILED, TaskStatus::REASON_CONTAINER_LAUNCH_FAILED,
                concat("Failed to launch container: ", launched.error().message)};
   co_return false;
 }
 
-Task<void> Tasks::see_to_its_start(const ExecutorKey& key, ExecutorControl& control,
-                                   std::chrono::nanoseconds patience) {
+Task<void> ExecutorContainers::see_to_its_start(const ExecutorKey& key, ExecutorControl& control,
+                                                std::chrono::nanoseconds patience) {
   const auto first = co_await base::any_of(
       wait_for(control.subscribed), wait_for(control.shutting_down), base::sleep_task(patience));
-  Executor* executor = find_executor(key);
+  Executor* executor = frameworks_.find_executor(key);
   if (first.index() != 2 || executor->state != Executor::State::kRegistering) co_return;
   LOG(WARNING) << "Executor '" << key.executor << "' of framework " << key.framework
                << " did not register within " << base::to_string(patience);
-  destroy(*executor, {mesos::v1::TASK_FAILED, Status::REASON_EXECUTOR_REGISTRATION_TIMEOUT,
+  destroy(*executor, {mesos::v1::TASK_FAILED, TaskStatus::REASON_EXECUTOR_REGISTRATION_TIMEOUT,
                       concat("Executor did not register within ", base::to_string(patience))});
 }
 
 // Never ends by itself: what it does makes the container end.
-Task<void> Tasks::see_to_its_end(const ExecutorKey& key, ExecutorControl& control,
-                                 std::chrono::nanoseconds patience) {
+Task<void> ExecutorContainers::see_to_its_end(const ExecutorKey& key, ExecutorControl& control,
+                                              std::chrono::nanoseconds patience) {
   co_await see_to_its_start(key, control, patience);
   co_await control.shutting_down.wait();
-  co_await base::sleep_for(shutdown_grace_of(agent_.flags, find_executor(key)->info));
+  co_await base::sleep_for(shutdown_grace_of(agent_.flags, frameworks_.find_executor(key)->info));
   LOG(INFO) << "Killing executor '" << key.executor << "' of framework " << key.framework
             << ": its time to end by itself is over";
-  if (const auto container = agent_.containers.find(find_executor(key)->container_id)) {
+  if (const auto container = agent_.containers.find(frameworks_.find_executor(key)->container_id)) {
     container->request_destroy();
   }
   base::Event never;
   co_await never.wait();
 }
 
-void Tasks::destroy(Executor& executor, EndCause cause) {
+void ExecutorContainers::destroy(Executor& executor, EndCause cause) {
   executor.state = Executor::State::kTerminating;
   executor.control->cause = std::move(cause);
   if (const auto container = agent_.containers.find(executor.container_id)) {
@@ -168,8 +199,7 @@ void Tasks::destroy(Executor& executor, EndCause cause) {
   }
 }
 
-// The container gets what its tasks have now. If it cannot, it goes: false.
-bool Tasks::update_container(const Framework& framework, Executor& executor) {
+bool ExecutorContainers::update(const Framework& framework, Executor& executor) {
   const auto container = agent_.containers.find(executor.container_id);
   if (container == nullptr) return true;  // its end is on the way here
   // An executor runs before it can subscribe; but whoever claims to be it need not wait for that.
@@ -181,100 +211,20 @@ bool Tasks::update_container(const Framework& framework, Executor& executor) {
   LOG(ERROR) << "Failed to update the resources of executor '"
              << executor.info.executor_id().value() << "': " << updated.error().message;
   destroy(executor,
-          {gone_state(framework), Status::REASON_CONTAINER_UPDATE_FAILED,
+          {gone_state(framework.info), TaskStatus::REASON_CONTAINER_UPDATE_FAILED,
            concat("Failed to update resources for container: ", updated.error().message)});
   return false;
 }
 
-void Tasks::shut_down(Framework& framework, Executor& executor) {
-  if (executor.state == Executor::State::kTerminating ||
-      executor.state == Executor::State::kTerminated) {
-    return;
-  }
-  LOG(INFO) << "Shutting down executor '" << executor.info.executor_id().value()
-            << "' of framework " << framework.info.id().value();
-  executor.state = Executor::State::kTerminating;
-  if (executor.control->link) executor.control->link->shut_down();
-  executor.control->shutting_down.set();
-}
-
-void Tasks::shut_down_executor(const mesos::internal::ShutdownExecutorMessage& message) {
-  Framework* framework = nullptr;
-  Executor* executor =
-      find_executor({message.framework_id().value(), message.executor_id().value()}, &framework);
-  if (executor == nullptr) {
-    LOG(INFO) << "There is no executor '" << message.executor_id().value() << "' of framework "
-              << message.framework_id().value() << " to shut down";
-    return;
-  }
-  shut_down(*framework, *executor);
-}
-
-// Its tasks that have not ended get their last update.
-void Tasks::ended(const ExecutorKey& key, const Result<ContainerTermination>& termination) {
-  Framework* framework = nullptr;
-  Executor* executor = find_executor(key, &framework);
+// The end of its life, and not yet of the executor: that is for those to say who know its tasks.
+void ExecutorContainers::finish(const ExecutorKey& key, const Termination& termination) {
+  Executor* executor = frameworks_.find_executor(key);
   LOG(INFO) << "Executor '" << key.executor << "' of framework " << key.framework << " has ended";
-  ++state_.counters.executors_terminated;
+  ++agent_.state.counters.executors_terminated;
   executor->state = Executor::State::kTerminated;
   executor->control->link.reset();
   executor->control->settled.set();
-  if (!framework->terminating) {
-    const EndCause cause = executor->control->cause.value_or(EndCause());
-    std::string message = cause.message;
-    const auto add = [&message](const std::string& more) {
-      if (!more.empty()) message += concat(message.empty() ? "" : "; ", more);
-    };
-    Update prototype =
-        make_update(*framework, {}, cause.state, cause.reason, {}, &executor->info.executor_id());
-    auto& status = *prototype.mutable_status();
-    if (!termination) {
-      add(concat("Abnormal executor termination: ", termination.error().message));
-    } else {
-      add(termination->message());
-      if (termination->has_state()) status.set_state(termination->state());
-      if (termination->has_reason()) status.set_reason(termination->reason());
-      if (termination->limited_resources_size() > 0) {
-        *status.mutable_limitation()->mutable_resources() = termination->limited_resources();
-      }
-    }
-    status.set_message(message.empty() ? "Executor terminated" : message);
-
-    std::vector<mesos::v1::TaskID> left;
-    for (const auto& task : executor->launched_tasks) left.push_back(task.task_id());
-    for (const auto& task : executor->queued_tasks) left.push_back(task.task_id());
-    for (const auto& task : left) take(stamped(prototype, task), false);
-    executor->queued_groups.clear();
-  }
-  if (!executor->is_command_executor && agent_.info.has_id()) {
-    mesos::internal::ExitedExecutorMessage message;
-    *message.mutable_slave_id() = agent_.info.id();
-    *message.mutable_framework_id() = framework->info.id();
-    *message.mutable_executor_id() = executor->info.executor_id();
-    message.set_status(termination && termination->has_status() ? termination->status() : -1);
-    services_.to_master(message);
-  }
-  remove_if_done(*framework, *executor);
-  remove_if_idle(*framework);
-}
-
-// An executor is kept until everything about its tasks is acknowledged, unless nobody wants to hear
-// of them any more. The framework stays in any case.
-void Tasks::remove_if_done(Framework& framework, Executor& executor) {
-  if (executor.state != Executor::State::kTerminated) return;
-  const bool wanted = !framework.terminating && !state_.terminating;
-  if (wanted && (!executor.queued_tasks.empty() || !executor.launched_tasks.empty() ||
-                 !executor.terminated_tasks.empty())) {
-    return;
-  }
-  // First: if the agent ends in between, the next run takes care of the executor again.
-  discard_executor(framework, executor);
-  checkpoint_completed(framework, executor);
-  executor.control.reset();
-  const std::string id = executor.info.executor_id().value();
-  archive(framework, std::move(executor));
-  framework.executors.erase(id);
-  strangers_.erase({framework.info.id().value(), id});
+  ended_(key, termination);
 }
 
 }  // namespace agent
