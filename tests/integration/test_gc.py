@@ -94,7 +94,7 @@ class Cluster(GcTestCase):
         virtual = f"/frameworks/{framework.id}/executors/{task.task_id}/runs/latest"
         paths = [virtual, str(sandbox), str(sandbox.parent / "latest")]
         # They outlive the executor.
-        eventually(lambda: pending(self.agent) == 7, "task, run, executor and framework wait")
+        eventually(lambda: pending(self.agent) == 6, "run, executor and framework wait")
         self.assertEqual([200, 200, 200], [self.browse(path) for path in paths])
         self.assertIn("hello\n", (sandbox / "stdout").read_text())
         self.assertLessEqual(set(paths), set(self.attached()))
@@ -141,7 +141,7 @@ class Cluster(GcTestCase):
         framework = self.master.subscribe(checkpoint=True)
         old, young = (self.run_to_end(framework, "true") for _ in range(2))
         directories = Directories(self.agent, framework)
-        eventually(lambda: pending(self.agent) == 12, "both and their framework wait")
+        eventually(lambda: pending(self.agent) == 10, "both and their framework wait")
         self.agent.stop()
         for path in directories.executor(old.task_id):
             make_old(path)
@@ -263,7 +263,7 @@ class Cluster(GcTestCase):
         sandbox = directories.sandbox(task.task_id, self.run_of(task))
         self.master.kill_task(task)
         self.master.await_end(task)
-        eventually(lambda: pending(self.agent) == 7, "all waits")
+        eventually(lambda: pending(self.agent) == 6, "all waits")
         # In the mount namespace of the next agent, before it starts.
         names = ("volume", "volume with \\ blank", "volume/nested")
         for name in names[:2]:
@@ -328,8 +328,8 @@ class CustomExecutors(ExecutorTestCase, GcTestCase):
                 self.master.await_end(task)
                 self.agent.kill(runs[0])
                 self.assert_no_containers()
-                eventually(lambda: pending(self.agent) == 7, "task, run, executor, framework")
-        self.assertEqual(3, pending(self.agent), "the old run and its task")
+                eventually(lambda: pending(self.agent) == 6, "run, executor, framework")
+        self.assertEqual(2, pending(self.agent), "the old run")
         directories = Directories(self.agent, framework)
         old, new = (directories.sandbox("custom", run) for run in runs)
         metas = [directories.executor("custom")[1] / "runs" / run for run in runs]
