@@ -53,12 +53,13 @@ Task<Status> FilesystemLinuxIsolator::prepare(const ContainerId& id, const Conta
   }
   spec->clone_namespaces |= CLONE_NEWNS;
   spec->detach_mounts = true;
-  expect(id, config);
+  processes_.erase(id);
+  expect_anew(id, config);
   co_return {};
 }
 
 void FilesystemLinuxIsolator::set_process(const ContainerId& id, const ContainerConfig& config,
-                                          int pidfd) {
+                                          const std::shared_ptr<const Fd>& pidfd) {
   if (!is_debug(config)) processes_[id].pidfd = pidfd;
 }
 
@@ -99,7 +100,8 @@ Status FilesystemLinuxIsolator::attach(const Passage& passage) {
 }
 
 Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passage) {
-  if (process.pidfd < 0) return {};  // it had ended before the agent came
+  const auto pidfd = process.pidfd.lock();
+  if (pidfd == nullptr) return {};
   TRY(const Fd tree, clone_mount(passage.directory, passage.volume.read_only()));
   const auto mount = [&]() -> Status {
     // What is mounted below a shared mount would appear in the host's namespace as well. The helper
@@ -125,7 +127,7 @@ Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passag
     if (move_mount(tree.get(), "", target.get(), "", kHere) == 0) return {};
     return base::fail_errno("move_mount");
   };
-  Status mounted = base::run_in_mount_namespace(process.pidfd, mount);
+  Status mounted = base::run_in_mount_namespace(pidfd->get(), mount);
   // Who has ended needs no volumes.
   if (!mounted && mounted.error().kind == ErrorKind::kClosed) return {};
   return mounted;
@@ -133,7 +135,8 @@ Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passag
 
 Status FilesystemLinuxIsolator::unmount_in(const Process& process, const Passage& passage,
                                            bool remove_target) {
-  if (process.pidfd < 0) return {};
+  const auto pidfd = process.pidfd.lock();
+  if (pidfd == nullptr) return {};
   const auto unmount = [&]() -> Status {
     TRY(const Fd sandbox, open_directory(AT_FDCWD, passage.sandbox_path));
     const auto place = find_place(sandbox.get(), passage.volume.container_path());
@@ -153,7 +156,7 @@ Status FilesystemLinuxIsolator::unmount_in(const Process& process, const Passage
     if (remove_target) unlinkat(place->directory.get(), place->name.c_str(), AT_REMOVEDIR);
     return {};
   };
-  Status unmounted = base::run_in_mount_namespace(process.pidfd, unmount);
+  Status unmounted = base::run_in_mount_namespace(pidfd->get(), unmount);
   if (!unmounted && unmounted.error().kind == ErrorKind::kClosed) return {};
   return unmounted;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 
 #include "isolators/volume_isolator.h"
 
@@ -16,7 +17,8 @@ class FilesystemLinuxIsolator final : public VolumeIsolator {
 
   base::Task<base::Status> prepare(const ContainerId& id, const ContainerConfig& config,
                                    LaunchSpec* spec) override;
-  void set_process(const ContainerId& id, const ContainerConfig& config, int pidfd) override;
+  void set_process(const ContainerId& id, const ContainerConfig& config,
+                   const std::shared_ptr<const base::Fd>& pidfd) override;
   base::Task<base::Status> isolate(const ContainerId& id, pid_t pid) override;
   base::Task<base::Status> cleanup(const ContainerId& id) override;
   base::Status recover(const ContainerId& id, const ContainerConfig& config) override;
@@ -24,8 +26,8 @@ class FilesystemLinuxIsolator final : public VolumeIsolator {
  private:
   // A container that has a namespace of its own.
   struct Process {
-    int pidfd = -1;
-    bool is_detached = false;  // what is mounted in its namespace stays there
+    std::weak_ptr<const base::Fd> pidfd;  // the container's; none: it has ended
+    bool is_detached = false;             // what is mounted in its namespace stays there
   };
 
   base::Status attach(const Passage& passage) override;

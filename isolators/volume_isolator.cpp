@@ -45,6 +45,11 @@ void VolumeIsolator::expect(const ContainerId& id, const ContainerConfig& config
   known.wanted.assign(config.volumes().begin(), config.volumes().end());
 }
 
+void VolumeIsolator::expect_anew(const ContainerId& id, const ContainerConfig& config) {
+  known_.erase(id);
+  expect(id, config);
+}
+
 Status VolumeIsolator::update(const ContainerId& id, const ContainerConfig& config) {
   expect(id, config);
   return attach_all(id);
