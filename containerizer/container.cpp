@@ -143,19 +143,15 @@ Status Container::update(const Allocation& allocation) {
   if (state_ == State::kStarting) {
     return fail(ErrorKind::kConflict, "The container is being launched");
   }
+  TRY_VOID(announce_volumes(file(kConfigFile), config_, allocation));
   ContainerConfig changed = config_;
   set_allocation(allocation, &changed);
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) TRY_VOID(isolator->update(id_, changed));
   }
   config_ = std::move(changed);
-  // Without it the next run of the agent has older numbers, and nothing else.
-  ContainerConfig whole;
-  auto written = read_checkpoint(file(kConfigFile), &whole);
-  if (written) {
-    set_allocation(allocation, &whole);
-    written = write_checkpoint(file(kConfigFile), whole);
-  }
+  // Without it the next run of the agent has older numbers, and perhaps volumes that have gone.
+  auto written = checkpoint_allocation(file(kConfigFile), allocation);
   if (!written) LOG(WARNING) << written.error().message;
   return {};
 }
@@ -539,6 +535,7 @@ void Container::recover() {
     auto recovered = isolator->recover(id_, config_);
     if (!recovered) LOG(ERROR) << recovered.error().message;
   }
+  unsettle(&config_);
   forget_command();
   // Also if the configuration does not say so: it may be damaged.
   if (base::path_exists(file(kSwitchboardDirectory))) {

@@ -50,6 +50,7 @@ class VolumeIsolator : public Isolator {
     std::string sandbox;
     std::vector<PersistentVolume> wanted;
     std::vector<PersistentVolume> attached;
+    bool is_unsure = false;  // some of these may not be
   };
 
   base::Status take_away(const ContainerId& id, Known& known, int sandbox);
