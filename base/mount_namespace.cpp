@@ -1,23 +1,13 @@
 #include "base/mount_namespace.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 #include <cerrno>
-
-#include "base/thread.h"
+#include <utility>
 
 namespace base {
 
 namespace {
-
-constexpr size_t kStackSize = size_t{128} * 1024;
-
-struct Job {
-  int pidfd;
-  const std::function<Status()>& work;
-  Status result;
-};
 
 Status enter(int pidfd) {
   // Root and working directory are shared by all threads otherwise, and the kernel moves nobody
@@ -29,21 +19,16 @@ Status enter(int pidfd) {
   return fail(std::move(error));
 }
 
-void* run(void* argument) {
-  auto* job = static_cast<Job*>(argument);
-  job->result = enter(job->pidfd);
-  if (job->result) job->result = job->work();
-  return nullptr;
-}
-
 }  // namespace
 
 // A thread that ends with the work: one that is used again would have to find the way back.
-Status run_in_mount_namespace(int pidfd, const std::function<Status()>& work) {
-  Job job{pidfd, work, {}};
-  TRY(const pthread_t thread, start_thread(kStackSize, run, &job));
-  pthread_join(thread, nullptr);
-  return std::move(job.result);
+Status run_in_mount_namespace(int pidfd, BoundedWork work, std::chrono::nanoseconds patience) {
+  work.descriptors.push_back(pidfd);
+  work.run = [pidfd, run = std::move(work.run)](const std::stop_token& given_up) -> Status {
+    TRY_VOID(enter(pidfd));
+    return run(given_up);
+  };
+  return run_bounded(std::move(work), patience);
 }
 
 }  // namespace base

@@ -10,7 +10,7 @@
 namespace base {
 
 // Starts a thread that calls `run(argument)`, with all signals blocked: they are the loop's
-// business. The caller joins it.
+// business. The caller joins or detaches it.
 Result<pthread_t> start_thread(size_t stack_size, void* (*run)(void* argument), void* argument);
 
 }  // namespace base

@@ -132,7 +132,6 @@ Task<Status> Container::start_in(const Sandbox& sandbox) {
   CO_TRY(LaunchSpec spec, co_await prepare());
   CO_TRY(StandardStreams streams, open_streams(sandbox));
   CO_TRY_VOID(start_process(spec, streams));
-  tell_process();
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) CO_TRY_VOID(co_await isolator->isolate(id_, process_.pid));
   }
@@ -144,27 +143,23 @@ Status Container::update(const Allocation& allocation) {
   if (state_ == State::kStarting) {
     return fail(ErrorKind::kConflict, "The container is being launched");
   }
+  TRY_VOID(announce_volumes(file(kConfigFile), config_, allocation));
   ContainerConfig changed = config_;
   set_allocation(allocation, &changed);
   for (const auto& isolator : services_.isolators) {
     if (applies(*isolator)) TRY_VOID(isolator->update(id_, changed));
   }
   config_ = std::move(changed);
-  // Without it the next run of the agent has older numbers, and nothing else.
-  ContainerConfig whole;
-  auto written = read_checkpoint(file(kConfigFile), &whole);
-  if (written) {
-    set_allocation(allocation, &whole);
-    written = write_checkpoint(file(kConfigFile), whole);
-  }
+  // Without it the next run of the agent has older numbers, and perhaps volumes that have gone.
+  auto written = checkpoint_allocation(file(kConfigFile), allocation);
   if (!written) LOG(WARNING) << written.error().message;
   return {};
 }
 
 Task<void> Container::wait_for_end() {
-  auto end = co_await base::any_of(base::wait_for_exit(process_.pidfd.get()),
-                                   isolators::first_limitation(watches()), switchboard_death(),
-                                   wait_for(destroy_requested_));
+  auto end =
+      co_await base::any_of(base::wait_for_exit(pidfd()), isolators::first_limitation(watches()),
+                            switchboard_death(), wait_for(destroy_requested_));
   if (end.index() == 1) set_cause(std::get<1>(end));
 }
 
@@ -207,7 +202,7 @@ Task<Status> Container::free_everything() {
 }
 
 Task<Status> Container::free_once() {
-  CO_TRY_VOID(co_await services_.launcher->kill_all(id_, process_.pidfd.get()));
+  CO_TRY_VOID(co_await services_.launcher->kill_all(id_, pidfd()));
   for (const auto& isolator : services_.isolators) {
     if (!applies(*isolator) || cause_.has_reason()) continue;
     if (auto limitation = isolator->limitation_at_end(id_)) set_cause(*limitation);
@@ -377,6 +372,7 @@ Status Container::start_process(const LaunchSpec& spec, const StandardStreams& s
   request.status_fd = status_file.get();
   request.parent_pidfd = parent_ != nullptr ? parent_->pidfd() : -1;
   TRY(process_, services_.launcher->start(request));
+  take_pidfd(std::move(process_.pidfd));
   if (forked_) TRY_VOID(forked_(process_.pid));
   TRY(const ProcessRecord record, record_process(process_.pid));
   return write_process(file(kParkedFile), record);
@@ -539,6 +535,7 @@ void Container::recover() {
     auto recovered = isolator->recover(id_, config_);
     if (!recovered) LOG(ERROR) << recovered.error().message;
   }
+  unsettle(&config_);
   forget_command();
   // Also if the configuration does not say so: it may be damaged.
   if (base::path_exists(file(kSwitchboardDirectory))) {
@@ -553,9 +550,8 @@ void Container::recover() {
   if (!pid || !services_.launcher->owns_process(id_, *pid)) return;
   if (auto pidfd = base::open_pidfd(*pid)) {
     process_.pid = *pid;
-    process_.pidfd = *std::move(pidfd);
     if (!never_started_) state_ = State::kRunning;
-    tell_process();
+    take_pidfd(*std::move(pidfd));
   }
 }
 
@@ -571,14 +567,16 @@ Status Container::kill(int signal) {
     return {};
   }
   if (state_ == State::kDestroying) return {};
-  auto sent = base::send_signal(process_.pidfd.get(), signal);
+  auto sent = base::send_signal(pidfd(), signal);
   if (sent || sent.error().kind == ErrorKind::kNotFound) return {};
   return fail(concat("Unable to send signal to container: ", strerror(sent.error().code)));
 }
 
-void Container::tell_process() {
+// The isolators are told.
+void Container::take_pidfd(Fd pidfd) {
+  pidfd_ = std::make_shared<const Fd>(std::move(pidfd));
   for (const auto& isolator : services_.isolators) {
-    if (applies(*isolator)) isolator->set_process(id_, config_, process_.pidfd.get());
+    if (applies(*isolator)) isolator->set_process(id_, config_, pidfd_);
   }
 }
 

@@ -94,7 +94,7 @@ class Container : public std::enable_shared_from_this<Container> {
   const ContainerConfig& config() const { return config_; }
   State state() const { return state_; }
   pid_t pid() const { return process_.pid; }
-  int pidfd() const { return process_.pidfd.get(); }
+  int pidfd() const { return pidfd_->get(); }
   bool is_attachable() const { return config_.attachable(); }
 
   // Set when the launch has succeeded (the command is about to be executed) or failed.
@@ -156,7 +156,7 @@ class Container : public std::enable_shared_from_this<Container> {
   ContainerTermination make_termination();
   void set_cause(const isolators::Limitation& limitation);
 
-  void tell_process();
+  void take_pidfd(base::Fd pidfd);
   bool is_standalone() const;
   bool applies(const Isolator& isolator) const;
   std::string file(std::string_view name) const { return services_.paths.file(id_, name); }
@@ -176,7 +176,8 @@ class Container : public std::enable_shared_from_this<Container> {
   bool has_runtime_directory_ = false;
   std::string
       earlier_;  // where the directory of an earlier container of this id has been set aside
-  ParkedProcess process_;
+  ParkedProcess process_;  // but for its pidfd, which is below
+  std::shared_ptr<const base::Fd> pidfd_ = std::make_shared<const base::Fd>();
   base::Fd fetcher_;  // the process that fetches for it
   std::optional<ioswitchboard::SwitchboardProcess> switchboard_;
 

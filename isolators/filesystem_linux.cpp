@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <stop_token>
+#include <string>
+#include <utility>
 
 #include "base/mount_namespace.h"
 #include "base/strings.h"
@@ -13,6 +16,7 @@
 
 namespace isolators {
 
+using base::BoundedWork;
 using base::concat;
 using base::ErrorKind;
 using base::fail;
@@ -40,6 +44,77 @@ Result<Fd> clone_mount(int directory, bool read_only) {
   return tree;
 }
 
+// Something that the thread in a container's namespace needs: by value, since it may be there when
+// the passage has ended long ago.
+struct Errand {
+  explicit Errand(const auto& passage)
+      : sandbox_path(passage.sandbox_path),
+        container_path(passage.volume.container_path()),
+        read_only(passage.volume.read_only()),
+        sandbox(passage.sandbox),
+        directory(passage.directory) {}
+
+  std::string sandbox_path;
+  std::string container_path;
+  bool read_only;
+  int sandbox;    // as the agent sees it
+  int directory;  // the volume's; -1: it is not there any more
+};
+
+Status stop_if(const std::stop_token& given_up) {
+  if (given_up.stop_requested()) return fail(ErrorKind::kTimeout, "nobody waits for it any more");
+  return {};
+}
+
+// In a container's namespace: moves the mount `tree` to the volume's place.
+Status move_there(const Errand& errand, int tree, const std::stop_token& given_up) {
+  TRY(const Fd sandbox, open_directory(AT_FDCWD, errand.sandbox_path));
+  if (!is_same_file(sandbox.get(), errand.sandbox)) {
+    return fail("something else is mounted over the sandbox");
+  }
+  TRY(const Place place, make_place(sandbox.get(), errand.container_path));
+  TRY_VOID(stop_if(given_up));
+  TRY(const Fd target, make_directory(place.directory.get(), place.name));
+  TRY_VOID(stop_if(given_up));
+  if (is_same_file(target.get(), errand.directory)) {
+    mount_attr writable{};
+    writable.attr_clr = MOUNT_ATTR_RDONLY;
+    return errand.read_only ? Status() : set_attributes(target.get(), writable);
+  }
+  TRY_VOID(stop_if(given_up));
+  constexpr unsigned kHere = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  if (move_mount(tree, "", target.get(), "", kHere) == 0) return {};
+  return base::fail_errno("move_mount");
+}
+
+// By its descriptor, wherever it is; fails, which is fine, if it has not been moved there.
+void take_back(int tree) {
+  if (fchdir(tree) == 0) umount2(".", MNT_DETACH);
+}
+
+// In a container's namespace: unmounts what is in the volume's place, if that is the volume.
+Status unmount_there(const Errand& errand, bool remove_target, const std::stop_token& given_up) {
+  TRY(const Fd sandbox, open_directory(AT_FDCWD, errand.sandbox_path));
+  const auto place = find_place(sandbox.get(), errand.container_path);
+  if (!place) return {};
+  {
+    const auto target = open_directory(place->directory.get(), place->name);
+    if (!target) return {};
+    const bool is_other = errand.directory >= 0 && !is_same_file(target->get(), errand.directory);
+    if (is_other) return {};
+  }
+  // Who still has a file of it open keeps that, as with a link.
+  if (fchdir(place->directory.get()) < 0) return base::fail_errno("fchdir");
+  TRY_VOID(stop_if(given_up));
+  if (umount2(place->name.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL) {
+    return base::fail_errno(concat("umount '", place->name, "'"));
+  }
+  // Later the sandbox may be another container's.
+  TRY_VOID(stop_if(given_up));
+  if (remove_target) unlinkat(place->directory.get(), place->name.c_str(), AT_REMOVEDIR);
+  return {};
+}
+
 }  // namespace
 
 Task<Status> FilesystemLinuxIsolator::prepare(const ContainerId& id, const ContainerConfig& config,
@@ -53,12 +128,13 @@ Task<Status> FilesystemLinuxIsolator::prepare(const ContainerId& id, const Conta
   }
   spec->clone_namespaces |= CLONE_NEWNS;
   spec->detach_mounts = true;
-  expect(id, config);
+  processes_.erase(id);
+  expect_anew(id, config);
   co_return {};
 }
 
 void FilesystemLinuxIsolator::set_process(const ContainerId& id, const ContainerConfig& config,
-                                          int pidfd) {
+                                          const std::shared_ptr<const Fd>& pidfd) {
   if (!is_debug(config)) processes_[id].pidfd = pidfd;
 }
 
@@ -73,8 +149,14 @@ Task<Status> FilesystemLinuxIsolator::cleanup(const ContainerId& id) {
 }
 
 Task<Status> FilesystemLinuxIsolator::isolate(const ContainerId& id, pid_t) {
+  deadline_ = Clock::now() + kPatience;
   if (!id.has_parent()) co_return attach_all(id);
   co_return attach_inherited(id);
+}
+
+Status FilesystemLinuxIsolator::update(const ContainerId& id, const ContainerConfig& config) {
+  deadline_ = Clock::now() + kPatience;
+  return VolumeIsolator::update(id, config);
 }
 
 // A nested container's namespace starts from the agent's, which has none of the volumes of the
@@ -82,89 +164,79 @@ Task<Status> FilesystemLinuxIsolator::isolate(const ContainerId& id, pid_t) {
 Status FilesystemLinuxIsolator::attach_inherited(const ContainerId& id) {
   const auto process = processes_.find(id);
   if (process == processes_.end()) return {};
-  return for_each_attached(
-      id.root(), [&process](const Passage& passage) { return mount_in(process->second, passage); });
+  return for_each_attached(id.root(), [this, &process](const Passage& passage) {
+    return mount_in(process->second, passage);
+  });
 }
 
 // The root's comes first, and must succeed. What a nested container has made of its own namespace
-// is not the executor's fault.
+// is not the executor's fault; but what makes the agent wait must not do so a second time, so it
+// ends with all that belongs to it.
 Status FilesystemLinuxIsolator::attach(const Passage& passage) {
   const auto root = processes_.find(passage.id);
   if (root == processes_.end()) return {};
   TRY_VOID(mount_in(root->second, passage));
   for (auto& [id, process] : processes_) {
-    if (passage.id.is_ancestor_of(id)) (void)mount_in(process, passage);
+    if (!passage.id.is_ancestor_of(id)) continue;
+    auto mounted = mount_in(process, passage);
+    if (!mounted && mounted.error().kind == ErrorKind::kTimeout) return mounted;
   }
   return {};
-}
-
-Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passage) {
-  if (process.pidfd < 0) return {};  // it had ended before the agent came
-  TRY(const Fd tree, clone_mount(passage.directory, passage.volume.read_only()));
-  const auto mount = [&]() -> Status {
-    // What is mounted below a shared mount would appear in the host's namespace as well. The helper
-    // does the same when it comes to it; containers may later share what they like.
-    if (!process.is_detached) {
-      if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) {
-        return base::fail_errno("make slave '/'");
-      }
-      process.is_detached = true;
-    }
-    TRY(const Fd sandbox, open_directory(AT_FDCWD, passage.sandbox_path));
-    if (!is_same_file(sandbox.get(), passage.sandbox)) {
-      return fail("something else is mounted over the sandbox");
-    }
-    TRY(const Place place, make_place(sandbox.get(), passage.volume.container_path()));
-    TRY(const Fd target, make_directory(place.directory.get(), place.name));
-    if (is_same_file(target.get(), passage.directory)) {
-      mount_attr writable{};
-      writable.attr_clr = MOUNT_ATTR_RDONLY;
-      return passage.volume.read_only() ? Status() : set_attributes(target.get(), writable);
-    }
-    constexpr unsigned kHere = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-    if (move_mount(tree.get(), "", target.get(), "", kHere) == 0) return {};
-    return base::fail_errno("move_mount");
-  };
-  Status mounted = base::run_in_mount_namespace(process.pidfd, mount);
-  // Who has ended needs no volumes.
-  if (!mounted && mounted.error().kind == ErrorKind::kClosed) return {};
-  return mounted;
-}
-
-Status FilesystemLinuxIsolator::unmount_in(const Process& process, const Passage& passage,
-                                           bool remove_target) {
-  if (process.pidfd < 0) return {};
-  const auto unmount = [&]() -> Status {
-    TRY(const Fd sandbox, open_directory(AT_FDCWD, passage.sandbox_path));
-    const auto place = find_place(sandbox.get(), passage.volume.container_path());
-    if (!place) return {};
-    {
-      const auto target = open_directory(place->directory.get(), place->name);
-      if (!target) return {};
-      const bool is_other =
-          passage.directory >= 0 && !is_same_file(target->get(), passage.directory);
-      if (is_other) return {};
-    }
-    // Who still has a file of it open keeps that, as with a link.
-    if (fchdir(place->directory.get()) < 0) return base::fail_errno("fchdir");
-    if (umount2(place->name.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL) {
-      return base::fail_errno(concat("umount '", place->name, "'"));
-    }
-    if (remove_target) unlinkat(place->directory.get(), place->name.c_str(), AT_REMOVEDIR);
-    return {};
-  };
-  Status unmounted = base::run_in_mount_namespace(process.pidfd, unmount);
-  if (!unmounted && unmounted.error().kind == ErrorKind::kClosed) return {};
-  return unmounted;
 }
 
 // The mount point goes last: where something is mounted on it still, it would take that along.
 Status FilesystemLinuxIsolator::detach(const Passage& passage) {
   for (const auto& [id, process] : processes_) {
-    if (passage.id.is_ancestor_of(id)) (void)unmount_in(process, passage, false);
+    if (!passage.id.is_ancestor_of(id)) continue;
+    auto unmounted = unmount_in(process, passage, false);
+    if (!unmounted && unmounted.error().kind == ErrorKind::kTimeout) return unmounted;
   }
   const auto root = processes_.find(passage.id);
   return root == processes_.end() ? Status() : unmount_in(root->second, passage, true);
+}
+
+Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passage) const {
+  if (process.pidfd.expired()) return {};
+  TRY(const Fd tree, clone_mount(passage.directory, passage.volume.read_only()));
+  BoundedWork work;
+  work.run = [errand = Errand(passage), tree = tree.get(),
+              detach = !process.is_detached](const std::stop_token& given_up) -> Status {
+    // What is mounted below a shared mount would appear in the host's namespace as well. The helper
+    // does the same when it comes to it; containers may later share what they like.
+    if (detach && ::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) {
+      return base::fail_errno("make slave '/'");
+    }
+    return move_there(errand, tree, given_up);
+  };
+  work.undo = [tree = tree.get()] { take_back(tree); };
+  work.descriptors = {tree.get(), passage.sandbox, passage.directory};
+  TRY_VOID(run_in(process, std::move(work)));
+  process.is_detached = true;
+  return {};
+}
+
+Status FilesystemLinuxIsolator::unmount_in(const Process& process, const Passage& passage,
+                                           bool remove_target) const {
+  BoundedWork work;
+  work.run = [errand = Errand(passage), remove_target](const std::stop_token& given_up) {
+    return unmount_there(errand, remove_target, given_up);
+  };
+  work.descriptors = {passage.directory};
+  return run_in(process, std::move(work));
+}
+
+// Who has ended needs no volumes.
+Status FilesystemLinuxIsolator::run_in(const Process& process, BoundedWork work) const {
+  const auto pidfd = process.pidfd.lock();
+  if (pidfd == nullptr) return {};
+  Status done = fail(ErrorKind::kTimeout, "");
+  if (const auto left = deadline_ - Clock::now(); left.count() > 0) {
+    done = base::run_in_mount_namespace(pidfd->get(), std::move(work), left);
+  }
+  if (done || done.error().kind == ErrorKind::kClosed) return {};
+  if (done.error().kind != ErrorKind::kTimeout) return done;
+  return fail(ErrorKind::kTimeout, concat("a file system of the container has not answered within ",
+                                          kPatience.count(), " s"));
 }
 
 }  // namespace isolators

@@ -30,7 +30,7 @@ std::optional<std::string> read_link(const Place& place) {
 
 Task<Status> FilesystemPosixIsolator::prepare(const ContainerId& id, const ContainerConfig& config,
                                               LaunchSpec*) {
-  expect(id, config);
+  expect_anew(id, config);
   co_return attach_all(id);
 }
 

@@ -12,7 +12,8 @@ Task<Status> Isolator::prepare(const ContainerId&, const ContainerConfig&, Launc
   co_return {};
 }
 
-void Isolator::set_process(const ContainerId&, const ContainerConfig&, int) {}
+void Isolator::set_process(const ContainerId&, const ContainerConfig&,
+                           const std::shared_ptr<const base::Fd>&) {}
 
 Task<Status> Isolator::isolate(const ContainerId&, pid_t) { co_return {}; }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "isolators/container_id.h"
@@ -57,8 +58,10 @@ class Isolator {
                                            LaunchSpec* spec);
 
   // The container has this process: before isolate() and, if it still runs, after recover(). The
-  // pidfd is open until cleanup().
-  virtual void set_process(const ContainerId& id, const ContainerConfig& config, int pidfd);
+  // pidfd is the container's: who keeps it as a weak pointer sees when the container is given up
+  // without cleanup(), because it could not be freed.
+  virtual void set_process(const ContainerId& id, const ContainerConfig& config,
+                           const std::shared_ptr<const base::Fd>& pidfd);
 
   // The process exists, but waits.
   virtual base::Task<base::Status> isolate(const ContainerId& id, pid_t pid);

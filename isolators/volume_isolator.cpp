@@ -45,6 +45,11 @@ void VolumeIsolator::expect(const ContainerId& id, const ContainerConfig& config
   known.wanted.assign(config.volumes().begin(), config.volumes().end());
 }
 
+void VolumeIsolator::expect_anew(const ContainerId& id, const ContainerConfig& config) {
+  known_.erase(id);
+  expect(id, config);
+}
+
 Status VolumeIsolator::update(const ContainerId& id, const ContainerConfig& config) {
   expect(id, config);
   return attach_all(id);
@@ -55,11 +60,14 @@ Task<Status> VolumeIsolator::cleanup(const ContainerId& id) {
   co_return {};
 }
 
-// Should the last run have been killed in the midst of an update, the next update does the rest.
+// Should the last run have been killed in the midst of an update, the next update does the rest:
+// attaching and detaching again is fine.
 Status VolumeIsolator::recover(const ContainerId& id, const ContainerConfig& config) {
   expect(id, config);
   const auto at = known_.find(id);
-  if (at != known_.end()) at->second.attached = at->second.wanted;
+  if (at == known_.end()) return {};
+  at->second.attached = at->second.wanted;
+  at->second.is_unsure = config.volumes_change();
   return {};
 }
 
@@ -106,7 +114,7 @@ Status VolumeIsolator::give(const ContainerId& id, Known& known, int sandbox) {
     const auto have = std::ranges::find_if(
         known.attached, [&wanted](const auto& volume) { return is_same(volume, wanted); });
     const bool is_new = have == known.attached.end();
-    if (!is_new && serves(*have, wanted)) continue;
+    if (!is_new && !known.is_unsure && serves(*have, wanted)) continue;
     auto directory = open_directory(AT_FDCWD, wanted.host_path());
     if (!directory) return with_context(std::move(directory).error(), "provide", wanted);
     Status given;
@@ -119,6 +127,7 @@ Status VolumeIsolator::give(const ContainerId& id, Known& known, int sandbox) {
       *have = wanted;
     }
   }
+  known.is_unsure = false;
   return {};
 }
 

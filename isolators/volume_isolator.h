@@ -37,6 +37,8 @@ class VolumeIsolator : public Isolator {
 
   // Notes what a container is to have; attach_all() gives it.
   void expect(const ContainerId& id, const ContainerConfig& config);
+  // The same for a new container: there may have been one of this id that could not be freed.
+  void expect_anew(const ContainerId& id, const ContainerConfig& config);
   base::Status attach_all(const ContainerId& id);
 
   // Calls `f` for each volume that a root has now, up to the first failure, which is the result.
@@ -48,6 +50,7 @@ class VolumeIsolator : public Isolator {
     std::string sandbox;
     std::vector<PersistentVolume> wanted;
     std::vector<PersistentVolume> attached;
+    bool is_unsure = false;  // some of these may not be
   };
 
   base::Status take_away(const ContainerId& id, Known& known, int sandbox);

@@ -179,7 +179,14 @@ void Membership::start() {
     unregistered_ = true;
     link_->unregister();
   });
+  scope_.spawn(finish_operations());
   scope_.spawn(recover_and_join());
+}
+
+Task<void> Membership::finish_operations() {
+  auto finished = co_await operations_->finish_recovery();
+  tasks_->operations_changed(operations_->operations());
+  if (!finished) fail(std::move(finished).error());
 }
 
 Task<void> Membership::recover_and_join() {

@@ -50,6 +50,7 @@ class Membership {
   base::Status check_reconfiguration();
   void fail(base::Error error);
   agent::TaskServices make_task_services();
+  base::Task<void> finish_operations();
   base::Task<void> recover_and_join();
   base::Task<void> end_when_all_are_gone();
   base::Task<void> end_uncheckpointed();

@@ -139,13 +139,16 @@ Task<void> GarbageCollector::collect(std::string path) {
     add_again(path);
     co_return;
   }
-  removing_ = path;
-  Status removed = co_await base::run_on_worker(
-      [remove = options_.remove, work_dir = options_.work_dir, path, stop = stop_.get_token()] {
-        return remove(work_dir, path, stop);
-      });
-  removing_.reset();
-  removed_.set();
+  Status removed = forget_latest(options_.work_dir, path);
+  if (removed) {
+    removing_ = path;
+    removed = co_await base::run_on_worker(
+        [remove = options_.remove, work_dir = options_.work_dir, path, stop = stop_.get_token()] {
+          return remove(work_dir, path, stop);
+        });
+    removing_.reset();
+    removed_.set();
+  }
   if (removed) {
     ++succeeded_;
     forget(path);

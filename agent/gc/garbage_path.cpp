@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdio>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -160,18 +161,31 @@ Status remove_name(int directory, const char* name, const std::string& path) {
   return fail_at("unlink", base::join_path(path, name));
 }
 
-bool is_latest(const Place& place) {
+// Whether that name beside the directory is a link to it.
+bool leads_to(const Place& place, const char* link) {
   char target[PATH_MAX];
-  const ssize_t size = readlinkat(place.parent.get(), kLatest, target, sizeof(target));
+  const ssize_t size = readlinkat(place.parent.get(), link, target, sizeof(target));
   if (size < 0) return false;
   const std::string_view text(target, static_cast<size_t>(size));
   return text.substr(text.rfind('/') + 1) == place.name;
 }
 
-Status invalidate(const Place& place, const std::string& path) {
-  if (place.is_run && is_latest(place)) {
-    TRY_VOID(remove_name(place.parent.get(), kLatest, concat(path, "/..")));
+// A link between sandboxes is made by a worker. So the one that is taken away is looked at once
+// more, and put back if it is a later run's.
+Status remove_link_of_sandboxes(const Place& place, const std::string& path) {
+  const int runs = place.parent.get();
+  const std::string aside = concat(".latest.", place.name);
+  if (renameat(runs, kLatest, runs, aside.c_str()) < 0) {
+    return errno == ENOENT ? Status() : fail_at("rename", concat(path, "/../", kLatest));
   }
+  if (!leads_to(place, aside.c_str()) &&
+      renameat2(runs, aside.c_str(), runs, kLatest, RENAME_NOREPLACE) == 0) {
+    return {};
+  }
+  return remove_name(runs, aside.c_str(), concat(path, "/.."));
+}
+
+Status invalidate(const Place& place, const std::string& path) {
   if (!place.is_checkpoint) return {};
   Fd directory(openat(place.parent.get(), place.name.c_str(), kOpenDirectory));
   if (!directory) return errno == ENOENT ? Status() : fail_at("open", path);
@@ -222,6 +236,16 @@ Status mark_changed(const std::string& work_dir, const std::string& path) {
     return {};
   }
   return fail_at("utimensat", path);
+}
+
+Status forget_latest(const std::string& work_dir, const std::string& path) {
+  const auto place = find_place(work_dir, path);
+  if (!place) {
+    return place.error().kind == ErrorKind::kNotFound ? Status() : fail(place.error());
+  }
+  if (!place->is_run || !leads_to(*place, kLatest)) return {};
+  if (!place->is_checkpoint) return remove_link_of_sandboxes(*place, path);
+  return remove_name(place->parent.get(), kLatest, concat(path, "/.."));
 }
 
 Status remove_garbage(const std::string& work_dir, const std::string& path,

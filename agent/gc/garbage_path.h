@@ -30,6 +30,12 @@ base::Result<std::chrono::system_clock::time_point> last_change(const std::strin
 // Makes it changed now. kNotFound if there is none.
 base::Status mark_changed(const std::string& work_dir, const std::string& path);
 
+// Comes before remove_garbage(), so that a crash in its midst leaves no run that looks whole:
+// deletes the link `latest` beside the directory, if it leads there. To be called on the loop's
+// thread, which makes the links between checkpoints: elsewhere a run that begins in the same moment
+// could lose its own, and with it all that the next start knows of it.
+base::Status forget_latest(const std::string& work_dir, const std::string& path);
+
 // Deletes the directory and all in it; fine if there is none. What is mounted below is unmounted
 // first, lazily: the volume of a container that could not be cleaned up keeps what is in it. If
 // that fails nothing is deleted. What makes the next start take it for something whole goes before

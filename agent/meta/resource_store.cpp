@@ -52,7 +52,7 @@ Status ResourceStore::recover(const RecoveredResources& recovered) {
   committed_ = recovered.committed;
   if (!recovered.target) return {};
   TRY_VOID(begin_anyhow(*recovered.target, true));
-  return go_through();
+  return deletes_volumes() ? Status() : go_through();
 }
 
 Status ResourceStore::commit(const ResourceState& target) {
@@ -84,11 +84,11 @@ Status ResourceStore::begin_anyhow(const ResourceState& target, bool with_resour
   return {};
 }
 
-std::function<Status()> ResourceStore::volume_work() const {
+std::function<Status()> ResourceStore::volume_work(const std::stop_token& stop) const {
   if (!change_ || !change_->with_resources) return {};
-  return [work_dir = paths_.work_dir(), before = ResourceSet(committed_.resources()),
+  return [stop, work_dir = paths_.work_dir(), before = ResourceSet(committed_.resources()),
           after = ResourceSet(change_->target.resources())] {
-    return sync_volumes(work_dir, before, after);
+    return sync_volumes(work_dir, before, after, stop);
   };
 }
 

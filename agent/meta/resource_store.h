@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "agent/meta/paths.h"
@@ -19,7 +20,8 @@ class ResourceStore {
  public:
   explicit ResourceStore(const std::string& work_dir) : paths_(work_dir) {}
 
-  // Takes over what was committed, and commits what was about to be.
+  // Takes over what was committed, and commits what was about to be; but if that deletes volumes,
+  // it is left under way, as after begin().
   base::Status recover(const RecoveredResources& recovered);
 
   // A commit, in three steps. Resources must be of the kind that needs a checkpoint. After an error
@@ -31,8 +33,9 @@ class ResourceStore {
   base::Status begin(const mesos::internal::ResourceState& target);
 
   // What is to be done about the directories of volumes; empty if there is nothing to do. It owns
-  // what it touches and may be called on any thread; if deletes_volumes(), it may take long.
-  std::function<base::Status()> volume_work() const;
+  // what it touches and may be called on any thread; if deletes_volumes(), it may take long. When
+  // `stop` is requested it ends with an error: as after any, only a restart goes on then.
+  std::function<base::Status()> volume_work(const std::stop_token& stop = {}) const;
   bool deletes_volumes() const;
 
   // When that is done: the target is what is committed.
@@ -42,6 +45,12 @@ class ResourceStore {
   base::Status commit(const mesos::internal::ResourceState& target);
 
   const mesos::internal::ResourceState& committed() const { return committed_; }
+
+  // Whether a commit is under way, and what will then be committed.
+  bool is_changing() const { return change_.has_value(); }
+  const mesos::internal::ResourceState& newest() const {
+    return change_ ? change_->target : committed_;
+  }
 
  private:
   // What is about to be committed.

@@ -105,8 +105,9 @@ Result<std::map<std::string, const Resource*>> volumes_in(const std::string& wor
 
 // Who has kept a destroyed volume open may go on writing to it, or have mounted something there.
 // That is no reason to stop: what cannot be deleted is left where no volume is looked for.
-Status remove_or_leave(const std::string& path) {
-  auto removed = base::remove_tree(path);
+Status remove_or_leave(const std::string& path, const std::stop_token& stop) {
+  auto removed = base::remove_tree(path, stop);
+  if (stop.stop_requested()) return fail("stopped before it was done");
   if (removed || removed.error().kind != ErrorKind::kConflict) return removed;
   const std::string aside = concat(path, ".destroyed-", base::make_uuid());
   const bool moved = rename(path.c_str(), aside.c_str()) == 0;
@@ -115,13 +116,13 @@ Status remove_or_leave(const std::string& path) {
   return {};
 }
 
-Status remove_volume(const std::string& path, const Resource& volume) {
-  if (volume.disk().source().type() != Source::MOUNT) return remove_or_leave(path);
+Status remove_volume(const std::string& path, const Resource& volume, const std::stop_token& stop) {
+  if (volume.disk().source().type() != Source::MOUNT) return remove_or_leave(path, stop);
   auto names = base::list_directory(path);
   if (!names) {
     return names.error().kind == ErrorKind::kNotFound ? Status() : fail(names.error());
   }
-  for (const std::string& name : *names) TRY_VOID(remove_or_leave(join_path(path, name)));
+  for (const std::string& name : *names) TRY_VOID(remove_or_leave(join_path(path, name), stop));
   return {};
 }
 
@@ -183,14 +184,14 @@ bool deletes_volumes(const std::string& work_dir, const ResourceSet& before,
 }
 
 Status sync_volumes(const std::string& work_dir, const ResourceSet& before,
-                    const ResourceSet& target) {
+                    const ResourceSet& target, const std::stop_token& stop) {
   TRY(const auto old_volumes, volumes_in(work_dir, before));
   TRY(const auto new_volumes, volumes_in(work_dir, target));
   for (const auto& [path, volume] : new_volumes) {
     if (!old_volumes.contains(path)) TRY_VOID(base::make_directories(path));
   }
   for (const auto& [path, volume] : old_volumes) {
-    if (!new_volumes.contains(path)) TRY_VOID(remove_volume(path, *volume));
+    if (!new_volumes.contains(path)) TRY_VOID(remove_volume(path, *volume, stop));
   }
   return {};
 }

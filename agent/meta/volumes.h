@@ -1,6 +1,7 @@
 // The directories of persistent volumes on the agent's own disks.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,9 @@ bool deletes_volumes(const std::string& work_dir, const ResourceSet& before,
 // Makes the directories of the volumes that are in `target` and not in `before`, keeping those that
 // are there with all in them, and deletes, with what is in them, those of volumes that are only in
 // `before`. Of a MOUNT disk the root stays. Doing it again does nothing more. Blocks for as long as
-// deleting takes, and may be called on any thread.
+// deleting takes, and may be called on any thread. When `stop` is requested it ends with an error,
+// and leaves the rest.
 base::Status sync_volumes(const std::string& work_dir, const ResourceSet& before,
-                          const ResourceSet& target);
+                          const ResourceSet& target, const std::stop_token& stop = {});
 
 }  // namespace agent

@@ -71,7 +71,7 @@ void Operations::set_agent(const std::string& agent_id) { agent_id_ = agent_id; 
 
 base::Status Operations::recover(const RecoveredAgent& recovered) {
   TRY_VOID(store_.recover(recovered.resources));
-  checkpointed_ = ResourceSet(store_.committed().resources());
+  checkpointed_ = ResourceSet(store_.newest().resources());
   auto total = substitute(configured_, checkpointed_);
   if (!total) {
     return fail(std::move(total).error().with_context(
@@ -79,15 +79,29 @@ base::Status Operations::recover(const RecoveredAgent& recovered) {
   }
   total_ = *std::move(total);
   // Operations of an agent with another id nobody asks for any more.
-  if (!recovered.info) return commit_operations();
-  set_agent(recovered.info->id().value());
-  for (const Operation& operation : store_.committed().operations()) {
-    if (operation.agent_id().value() != agent_id_) continue;
-    operations_[operation.uuid().value()].operation = operation;
+  if (recovered.info) {
+    set_agent(recovered.info->id().value());
+    for (const Operation& operation : store_.newest().operations()) {
+      if (operation.agent_id().value() != agent_id_) continue;
+      operations_[operation.uuid().value()].operation = operation;
+    }
+    TRY_VOID(recover_streams(recovered.operation_streams));
   }
-  TRY_VOID(recover_streams(recovered.operation_streams));
+  if (store_.is_changing()) return {};
   TRY_VOID(commit_operations());
   return finish_interrupted();
+}
+
+Task<base::Status> Operations::finish_recovery() {
+  base::Line::Place place(line_);
+  co_await place.turn();
+  while (store_.is_changing()) {
+    CO_TRY_VOID(co_await work_on_volumes());
+    CO_TRY_VOID(fatal(store_.conclude()));
+    CO_TRY_VOID(commit_operations());
+    CO_TRY_VOID(finish_interrupted());
+  }
+  co_return {};
 }
 
 base::Status Operations::recover_streams(const std::vector<RecoveredOperationStream>& streams) {
@@ -110,19 +124,21 @@ base::Status Operations::recover_streams(const std::vector<RecoveredOperationStr
   return {};
 }
 
+// Up to the first that deletes a volume, which is left under way.
 base::Status Operations::finish_interrupted() {
   std::vector<std::string> interrupted;
   for (const auto& [uuid, entry] : operations_) {
-    if (!entry.stream) interrupted.push_back(uuid);
+    if (!entry.stream && !entry.waits) interrupted.push_back(uuid);
   }
   for (const std::string& uuid : interrupted) {
     if (is_terminal(operations_[uuid].operation.latest_status().state())) {
       TRY_VOID(queue_status(uuid));
-    } else {
-      TRY_VOID(begin_finish(uuid));
-      if (const auto work = store_.volume_work()) TRY_VOID(fatal(work()));
-      TRY_VOID(end_finish(uuid));
+      continue;
     }
+    TRY_VOID(begin_finish(uuid));
+    if (store_.deletes_volumes()) return {};
+    if (const auto work = store_.volume_work()) TRY_VOID(fatal(work()));
+    TRY_VOID(end_finish(uuid));
   }
   return {};
 }
@@ -189,7 +205,7 @@ base::Status Operations::begin_finish(const std::string& uuid) {
 }
 
 Task<base::Status> Operations::work_on_volumes() {
-  auto work = store_.volume_work();
+  auto work = store_.volume_work(stop_.get_token());
   if (!work) co_return {};
   if (!store_.deletes_volumes()) co_return fatal(work());
   co_return fatal(co_await base::run_on_worker(std::move(work)));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,21 @@ class Operations {
   Operations(const std::string& work_dir, const std::vector<mesos::v1::Resource>& configured,
              Send send, RetryIntervals intervals = {});
 
-  // Takes over what recover_meta() has found, once, before anything else. Finishes what a crash has
-  // interrupted; blocks. An error is fatal for the agent: kConflict if the configured resources do
-  // not have what was checkpointed.
+  Operations(const Operations&) = delete;
+  Operations& operator=(const Operations&) = delete;
+  // A deletion that is under way is cut off: so the agent's end need not wait for it, and the next
+  // start goes on with it.
+  ~Operations() { stop_.request_stop(); }
+
+  // Takes over what recover_meta() has found, once, before anything else. An error is fatal for the
+  // agent: kConflict if the configured resources do not have what was checkpointed.
   base::Status recover(const RecoveredAgent& recovered);
+
+  // Finishes what a crash has interrupted and recover() has not: from the first deletion of a
+  // volume on. To be started right after recover(): all that comes later waits its turn. Those
+  // operations count as done already, so nobody can use the volume. An error is fatal, as of
+  // apply().
+  base::Task<base::Status> finish_recovery();
 
   // The agent's id, which is in every status and in paths: after the first registration, and, if
   // there is one, before recover(), which sets it too.
@@ -122,6 +134,7 @@ class Operations {
   ResourceSet total_;
   std::map<std::string, Entry> operations_;  // by uuid, as 16 bytes
   bool paused_ = true;
+  std::stop_source stop_;
   base::Line line_;  // of those who change something
   Retries retries_;  // last: it calls send_head()
 };

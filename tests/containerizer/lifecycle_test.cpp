@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -394,6 +395,70 @@ TEST_F(FailedLaunchTest, DestroyedBeforeItRuns) {
   EXPECT_EQ("Container is being destroyed during launch", status.error().message);
   EXPECT_EQ(ErrorKind::kInvalid, status.error().kind);
   expect_nothing_left(kRoot);
+}
+
+// --- Containers that cannot be freed ---
+
+// What it starts it ends, but never says so.
+class StubbornLauncher final : public containerizer::Launcher {
+ public:
+  explicit StubbornLauncher(std::unique_ptr<containerizer::Launcher> launcher)
+      : launcher_(std::move(launcher)) {}
+
+  base::Result<containerizer::ParkedProcess> start(
+      const containerizer::LaunchRequest& request) override {
+    return launcher_->start(request);
+  }
+  base::Task<base::Status> kill_all(const ContainerId& id, int pidfd) override {
+    (void)co_await launcher_->kill_all(id, pidfd);
+    co_return base::fail("it cannot be ended");
+  }
+  base::Status cleanup(const ContainerId& id) override { return launcher_->cleanup(id); }
+  bool owns_process(const ContainerId& id, pid_t pid) override {
+    return launcher_->owns_process(id, pid);
+  }
+  std::vector<ContainerId> find_containers() override { return launcher_->find_containers(); }
+
+ private:
+  const std::unique_ptr<containerizer::Launcher> launcher_;
+};
+
+struct KeepsPidfds final : isolators::Isolator {
+  explicit KeepsPidfds(std::weak_ptr<const base::Fd>& kept) : pidfd(kept) {}
+  std::string_view name() const override { return "keeps"; }
+  void set_process(const ContainerId&, const isolators::ContainerConfig&,
+                   const std::shared_ptr<const base::Fd>& given) override {
+    pidfd = given;
+  }
+  std::weak_ptr<const base::Fd>& pidfd;
+};
+
+class UnfreedTest : public LifecycleTest {
+ protected:
+  UnfreedTest() { options_.destroy_timeout = std::chrono::seconds(0); }
+
+  std::unique_ptr<containerizer::Launcher> make_launcher() override {
+    return std::make_unique<StubbornLauncher>(LifecycleTest::make_launcher());
+  }
+  std::vector<std::unique_ptr<isolators::Isolator>> make_isolators() override {
+    std::vector<std::unique_ptr<isolators::Isolator>> isolators;
+    isolators.push_back(std::make_unique<KeepsPidfds>(pidfd_));
+    return isolators;
+  }
+
+  std::weak_ptr<const base::Fd> pidfd_;
+};
+
+TEST_F(UnfreedTest, TheirIsolatorsSeeThatTheDescriptorIsGone) {
+  launched(kRoot, "sleep 1000");
+  ASSERT_FALSE(pidfd_.expired());
+  EXPECT_EQ(pidfd_.lock()->get(), containers_->find(kRoot)->pidfd());
+  containers_->find(kRoot)->request_destroy();
+  EXPECT_FALSE(wait(kRoot).has_value());
+  await([this] { return containers_->containers().empty(); });
+  EXPECT_TRUE(pidfd_.expired());
+  EXPECT_EQ(1U, containers_->destroy_errors());
+  crash();
 }
 
 }  // namespace

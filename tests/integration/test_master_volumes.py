@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from executor_case import ExecutorTestCase
-from harness import ISOLATION, Flag, bin_dir, eventually, shell
+from harness import ISOLATION, TIMEOUT, Flag, bin_dir, eventually, shell
 from master_case import MasterTestCase
 from scripted_scheduler import Framework
 from scripted_tasks import Task
@@ -39,6 +39,19 @@ os.symlink(sys.argv[2], "link")
 libc = ctypes.CDLL(None)
 while True:
     libc.renameat2(-100, b"a", -100, b"link", 2)
+"""
+
+# Mounts a file system that never answers at "a" in a directory, and keeps it until stdin ends.
+HANG = """
+import ctypes, os, sys
+os.chdir(sys.argv[1])
+os.makedirs("a", exist_ok=True)
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fd},rootmode=40000,user_id=0,group_id=0"
+if ctypes.CDLL(None).mount(b"hangs", b"a", b"fuse", 0, options.encode()):
+    sys.exit("mount")
+print("mounted", flush=True)
+sys.stdin.read()
 """
 
 
@@ -476,13 +489,15 @@ class ExecutorsByLinks(Executors):
     isolation = LINKS
 
 
-class Nested(ExecutorVolumeTestCase):
-    """Containers below an executor see its volumes in its sandbox, also those that come later."""
-
+class NestedTestCase(ExecutorVolumeTestCase):
     def nest(self, task: Task, name: str, command: str) -> tuple[str, ...]:
         path = (*self.container_of(task), name)
         self.agent.launch(*path, command=shell(command), nested=True)
         return path
+
+
+class Nested(NestedTestCase):
+    """Containers below an executor see its volumes in its sandbox, also those that come later."""
 
     def test_below_an_executor(self) -> None:
         framework = self.join_with_volumes()
@@ -502,6 +517,74 @@ class Nested(ExecutorVolumeTestCase):
         self.update(executor, task, "TASK_FINISHED")
         self.master.await_end(task)
         self.assertEqual(3 << 8, self.agent.wait(*early, nested=True)["exit_status"])
+
+
+class Hanging(NestedTestCase):
+    """Root in a container can make the agent wait where a volume is to come or go, in the namespace
+    of an executor or of a container below it: for some seconds, and that executor has lost it."""
+
+    def hang(self, pid: int, sandbox: str) -> subprocess.Popen[str]:
+        server = subprocess.Popen(
+            ["nsenter", "--mount", "--target", str(pid), sys.executable, "-c", HANG, sandbox],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.let_go, server)
+        assert server.stdout
+        self.assertEqual("mounted\n", server.stdout.readline())
+        return server
+
+    def let_go(self, server: subprocess.Popen[str]) -> None:
+        server.communicate(timeout=TIMEOUT)
+
+    def threads(self) -> int:
+        return len(os.listdir(f"/proc/{self.agent.pid}/task"))
+
+    def given_up(self, framework: Framework, server: subprocess.Popen[str], *tasks: Task) -> None:
+        for task in tasks:
+            end = self.master.await_end(task)
+            self.assertEqual("REASON_CONTAINER_UPDATE_FAILED", end.reason, end.status)
+            self.assertIn("has not answered within 5 s", end.status["message"])
+        self.assert_no_containers()
+        self.assertIsNone(server.poll())
+        # All goes on, also with this volume.
+        before = self.threads()
+        executor, first = self.running_executor(framework, "next")
+        task = self.with_volume(framework, self.info(framework, "next"), volume("v1", "a/b"))
+        self.event(executor, "LAUNCH")
+        pid, sandbox = self.executor_pid(first), Path(executor.environment["MESOS_SANDBOX"])
+        self.assertEqual([], self.seen_by(pid, sandbox, "a/b"))
+        self.update(executor, task, "TASK_FINISHED")
+        self.master.await_end(task)
+        # What hangs ends with what it hangs in.
+        self.let_go(server)
+        eventually(lambda: self.threads() < before, "the thread is gone")
+        self.assertTrue(self.directory("v1").is_dir())
+        self.assertFalse(first.terminal)
+
+    def test_in_the_executor(self) -> None:
+        framework = self.join_with_volumes()
+        executor, first = self.running_executor(framework)
+        server = self.hang(self.executor_pid(first), executor.environment["MESOS_SANDBOX"])
+        task = self.with_volume(framework, self.info(framework), volume("v1", "a/b"))
+        self.given_up(framework, server, task, first)
+
+    def test_below_it(self) -> None:
+        framework = self.join_with_volumes()
+        executor, first = self.running_executor(framework)
+        nested = self.nest(first, "nested", "sleep 1000")
+        server = self.hang(min(self.agent.pids(*nested)), executor.environment["MESOS_SANDBOX"])
+        task = self.with_volume(framework, self.info(framework), volume("v1", "a/b"))
+        self.given_up(framework, server, task, first)
+
+    def test_when_it_is_taken_away(self) -> None:
+        framework = self.join_with_volumes()
+        executor, first = self.running_executor(framework)
+        task = self.with_volume(framework, self.info(framework), volume("v1", "a/b"))
+        self.event(executor, "LAUNCH")
+        server = self.hang(self.executor_pid(first), executor.environment["MESOS_SANDBOX"])
+        status = self.status(task, "TASK_FINISHED")
+        executor.do("call", call={"type": "UPDATE", "update": {"status": status}})
+        self.master.await_end(task)
+        self.given_up(framework, server, first)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 // Persistent volumes: their places in a sandbox, and filesystem/posix, which links them there.
 // (What filesystem/linux mounts is tested in tests/integration/test_master_volumes.py: it takes
 // root.)
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 
 #include "base/files.h"
+#include "isolators/filesystem_linux.h"
 #include "isolators/filesystem_posix.h"
 #include "isolators/volume_place.h"
 #include "tests/base/loop_test.h"
@@ -134,6 +137,29 @@ TEST_F(VolumesTest, OutliveTheAgent) {
   ASSERT_TRUE(next.recover(kId, config()));
   ASSERT_TRUE(next.update(kId, with("v2", "data")));
   EXPECT_EQ(scratch_ / "v2", link("data"));
+}
+
+// A container that cannot be freed is given up without cleanup(). The number of its descriptor may
+// soon be another one's, where nothing of this is to be mounted.
+TEST_F(VolumesTest, NothingIsMountedForAContainerThatWasGivenUp) {
+  isolators::FilesystemLinuxIsolator isolator;
+  ASSERT_TRUE(isolator.recover(kId, config()));
+  auto pidfd = std::make_shared<const base::Fd>(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  isolator.set_process(kId, config(), pidfd);
+  const int number = pidfd->get();
+  pidfd.reset();
+  const base::Fd other(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(number, other.get());
+  const auto updated = isolator.update(kId, with("v1", "data"));
+  EXPECT_TRUE(updated) << updated.error().message;  // setns() refuses a descriptor such as this
+}
+
+// Nor is what it had taken for what the next one of its id has.
+TEST_F(VolumesTest, ALaterContainerBeginsAnew) {
+  ASSERT_TRUE(prepare(with("v1", "data")));
+  fs::remove(scratch_ / "sandbox/data");
+  ASSERT_TRUE(prepare(with("v1", "data")));
+  EXPECT_EQ(scratch_ / "v1", link("data"));
 }
 
 TEST_F(VolumesTest, NothingThatIsThereIsReplaced) {

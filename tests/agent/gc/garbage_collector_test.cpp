@@ -80,6 +80,27 @@ TEST_F(Collector, DeletesWhatIsOld) {
   EXPECT_EQ(0, collector_->failed());
 }
 
+// The link of a run that begins while an older one is being deleted, which had been the latest.
+TEST_F(Collector, ARunThatBeginsMeanwhileKeepsItsLink) {
+  const std::string runs = scratch_ / "slaves/S0/frameworks/f/executors/e/runs";
+  fs::create_directories(runs + "/old");
+  fs::create_directories(runs + "/new");
+  fs::create_symlink(runs + "/old", runs + "/latest");
+  bool was_there = true;
+  options_.remove = [&](const auto& work_dir, const auto& path, const auto& stop) {
+    was_there = fs::is_symlink(fs::symlink_status(runs + "/latest"));
+    fs::create_symlink(runs + "/new", runs + "/latest");
+    return agent::remove_garbage(work_dir, path, stop);
+  };
+  options_.delay = 1ms;
+  start();
+  collector_->schedule(runs + "/old", Age::kFromNow);
+  await([this] { return collector_->succeeded() == 1; });
+  EXPECT_FALSE(was_there) << "it is not for a worker to decide on";
+  EXPECT_EQ(runs + "/new", fs::read_symlink(runs + "/latest"));
+  EXPECT_FALSE(fs::exists(runs + "/old"));
+}
+
 TEST_F(Collector, WaitsUntilItsTimeHasCome) {
   start();
   const std::string path = make("soon", 10h - 300ms);

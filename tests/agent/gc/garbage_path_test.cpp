@@ -6,7 +6,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <thread>
 
+#include "agent/meta/paths.h"
 #include "base/files.h"
 #include "base/strings.h"
 #include "tests/scratch.h"
@@ -183,17 +186,44 @@ TEST_F(GarbagePath, InterruptedItLeavesGarbage) {
 }
 
 TEST_F(GarbagePath, TheLatestRunIsNoMore) {
-  std::stop_source stopped;
-  stopped.request_stop();
   const std::string runs = at("meta/slaves/S0/frameworks/f/executors/e/runs");
   put(runs + "/old/executor.sentinel");
   put(runs + "/new/executor.sentinel");
   fs::create_symlink("/moved/elsewhere/runs/new", runs + "/latest");
-  EXPECT_FALSE(remove_garbage(work_dir_, runs + "/old", stopped.get_token()).has_value());
+  ASSERT_TRUE(agent::forget_latest(work_dir_, runs + "/old"));
+  ASSERT_TRUE(agent::forget_latest(work_dir_, runs + "/gone"));
   EXPECT_TRUE(fs::is_symlink(runs + "/latest"));
-  EXPECT_FALSE(remove_garbage(work_dir_, runs + "/new", stopped.get_token()).has_value());
+  ASSERT_TRUE(agent::forget_latest(work_dir_, runs + "/new"));
   EXPECT_FALSE(fs::is_symlink(runs + "/latest"));
   EXPECT_TRUE(fs::exists(runs + "/new/executor.sentinel"));
+  EXPECT_TRUE(agent::forget_latest(work_dir_, at("slaves/S0/frameworks/none/executors/e/runs/c")));
+  EXPECT_FALSE(agent::forget_latest(work_dir_, at("elsewhere")));
+}
+
+// A sandbox's link is made on a worker, whenever.
+TEST_F(GarbagePath, ARunThatBeginsInTheSameMomentKeepsItsLink) {
+  const std::string runs = at("slaves/S0/frameworks/f/executors/e/runs");
+  const std::string latest = runs + "/latest";
+  put(runs + "/old/file");
+  put(runs + "/new/file");
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(agent::replace_latest(latest, runs + "/old"));
+    std::thread begins([&] { EXPECT_TRUE(agent::replace_latest(latest, runs + "/new")); });
+    EXPECT_TRUE(agent::forget_latest(work_dir_, runs + "/old"));
+    begins.join();
+    ASSERT_EQ(runs + "/new", fs::read_symlink(latest)) << i;
+  }
+  EXPECT_EQ(3, std::distance(fs::directory_iterator(runs), {}));
+}
+
+// On a worker nobody could tell whether the link is not just being replaced.
+TEST_F(GarbagePath, DeletingIsNoReasonToTouchTheLinkToTheLatestRun) {
+  const std::string runs = at("meta/slaves/S0/frameworks/f/executors/e/runs");
+  put(runs + "/c/executor.sentinel");
+  fs::create_symlink(runs + "/c", runs + "/latest");
+  EXPECT_TRUE(remove_garbage(work_dir_, runs + "/c", {}));
+  EXPECT_FALSE(fs::exists(runs + "/c"));
+  EXPECT_TRUE(fs::is_symlink(runs + "/latest"));
 }
 
 TEST_F(GarbagePath, EndsWhenItIsStopped) {

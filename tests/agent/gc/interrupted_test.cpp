@@ -48,6 +48,7 @@ class Interrupted : public testing::Test {
   void delete_in_steps(const std::string& path, bool backwards, Check check) {
     std::stop_source stop;
     stop.request_stop();
+    ASSERT_TRUE(agent::forget_latest(work_.work_dir(), path));
     ASSERT_FALSE(agent::remove_garbage(work_.work_dir(), path, stop.get_token()).has_value());
     check(recover());
     std::vector<std::string> names;

@@ -52,10 +52,16 @@ class Store : public testing::Test {
     return found->resources;
   }
 
+  // As the next start does. What deletes volumes is not done by recover(), which may not take long.
   ResourceStore reopen() {
     ResourceStore store(scratch_.path());
     const auto recovered = store.recover(read());
     EXPECT_TRUE(recovered.has_value()) << recovered.error().message;
+    if (store.is_changing()) {
+      EXPECT_TRUE(store.deletes_volumes());
+      EXPECT_TRUE(store.volume_work()().has_value());
+      EXPECT_TRUE(store.conclude().has_value());
+    }
     return store;
   }
 
@@ -264,6 +270,26 @@ TEST_F(Store, RollsForwardFromWhereverACommitWasInterrupted) {
     EXPECT_TRUE(base::path_exists(scratch_ / "volumes/roles/a b/v2"));
     EXPECT_EQ(target.DebugString(), read().committed.DebugString());
   }
+}
+
+TEST_F(Store, TakesItsTimeForVolumesThatACommitWasDeleting) {
+  ASSERT_TRUE(store_.commit(state_of({volume_})).has_value());
+  put(directory_of(volume_) + "/data", "x");
+  const ResourceState target = state_of({volume(disk_, "v2")});
+  put(paths_.operations_target(), *proto::make_record(target));
+  ResourceStore store(scratch_.path());
+  ASSERT_TRUE(store.recover(read()).has_value());
+  EXPECT_TRUE(store.is_changing());
+  EXPECT_TRUE(base::path_exists(directory_of(volume_) + "/data"));
+  EXPECT_EQ(target.DebugString(), store.newest().DebugString());
+  EXPECT_FALSE(store.commit(state_of({})).has_value());
+  // Stopped, it leaves what the next one goes on with.
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(store.volume_work(stop.get_token())().has_value());
+  EXPECT_TRUE(base::path_exists(directory_of(volume_) + "/data"));
+  EXPECT_EQ(target.DebugString(), reopen().committed().DebugString());
+  EXPECT_FALSE(base::path_exists(directory_of(volume_)));
 }
 
 TEST_F(Store, RollsForwardWhatAnOlderAgentHasLeft) {

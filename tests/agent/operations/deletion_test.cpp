@@ -1,5 +1,7 @@
 // What goes on while a volume is being deleted, which may take long.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <future>
 
@@ -56,6 +58,18 @@ class DeletionTest : public OperationsTest {
     const auto done = co_await operations_->apply(std::move(message));
     EXPECT_TRUE(done.has_value());
     ++done_;
+  }
+
+  base::Task<void> finish_recovery() {
+    const auto done = co_await operations_->finish_recovery();
+    EXPECT_TRUE(done.has_value());
+    ++done_;
+  }
+
+  // After all that waits for a worker now has been begun, and ended if there is nothing to it.
+  static base::Task<void> work_once() {
+    constexpr int kMoreThanWorkers = 100;
+    for (int i = 0; i < kMoreThanWorkers; ++i) co_await base::run_on_worker([] { return true; });
   }
 
   base::Task<void> note_when_settled() {
@@ -138,21 +152,68 @@ TEST_F(DeletionTest, WhatWaitsWhenTheMasterGoesIsForgotten) {
   EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({reserved_disk_}));
 }
 
+// By a start that does not wait for it; but the volume is not there any more, nor its name free.
 TEST_F(DeletionTest, ACrashMeanwhileIsMadeUpFor) {
   const std::string uuid = start(destroy(volume_));
   settle();
   scope_.cancel();
   EXPECT_TRUE(base::path_exists(file_));
+  restart(kConfigured, false);
+  ASSERT_TRUE(recovered_.has_value()) << recovered_.error().message;
+  scope_.spawn(finish_recovery());
+  operations_->resume();
+  EXPECT_THAT(sent_, SizeIs(2));
+  EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({reserved_disk_}));
+  EXPECT_FALSE(operations_->contains({&volume_, &volume_ + 1}));
+  start(create(volume_));
+  settle();  // so the loop runs
+  EXPECT_TRUE(base::path_exists(file_));
+  EXPECT_EQ(0, done_);
+
+  let_workers_go();
+  await([this] { return done_ == 2; });
+  EXPECT_FALSE(base::path_exists(file_));
+  EXPECT_TRUE(base::path_exists(scratch_ / "volumes/roles/r/v1"));
+  EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({volume_}));
+  ASSERT_THAT(sent_, SizeIs(4));
+  EXPECT_EQ(uuid, sent_[2].operation_uuid().value());
+  EXPECT_EQ(mesos::v1::OPERATION_FINISHED, sent_[2].status().state());
+  restart();
+  ASSERT_TRUE(recovered_.has_value()) << recovered_.error().message;
+  EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({volume_}));
+}
+
+// One that the crash has come before: what has not been begun does not keep the start either.
+TEST_F(DeletionTest, ACrashBeforeIsMadeUpFor) {
+  start(destroy(volume_));
+  settle();
+  scope_.cancel();
+  // As if it had come before the target was written.
+  ASSERT_EQ(0, unlink(paths_.operations_target().c_str()));
+  ASSERT_EQ(0, unlink(paths_.resources_target().c_str()));
+  restart(kConfigured, false);
+  ASSERT_TRUE(recovered_.has_value()) << recovered_.error().message;
+  EXPECT_TRUE(base::path_exists(file_));
+  EXPECT_FALSE(operations_->contains({&volume_, &volume_ + 1}));
+  scope_.spawn(finish_recovery());
+  let_workers_go();
+  await([this] { return done_ == 1; });
+  EXPECT_FALSE(base::path_exists(scratch_ / "volumes/roles/r/v1"));
+  operations_->resume();
+  EXPECT_THAT(sent_, SizeIs(3));
+}
+
+TEST_F(DeletionTest, TheAgentsEndCutsItOff) {
+  start(destroy(volume_));
+  settle();
+  scope_.cancel();
+  operations_.reset();
+  let_workers_go();
+  run(work_once());
+  EXPECT_TRUE(base::path_exists(file_));
   restart();
   ASSERT_TRUE(recovered_.has_value()) << recovered_.error().message;
   EXPECT_FALSE(base::path_exists(scratch_ / "volumes/roles/r/v1"));
-  EXPECT_TRUE(operations_->checkpointed_resources() == ResourceSet({reserved_disk_}));
-  operations_->resume();
-  ASSERT_THAT(sent_, SizeIs(3));
-  const auto status = std::ranges::find_if(
-      sent_, [&](const auto& each) { return each.operation_uuid().value() == uuid; });
-  ASSERT_NE(sent_.end(), status);
-  EXPECT_EQ(mesos::v1::OPERATION_FINISHED, status->status().state());
 }
 
 }  // namespace

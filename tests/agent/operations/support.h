@@ -46,7 +46,7 @@ class OperationsTest : public LoopTest {
   }
 
   // As a new process: paused.
-  void restart(std::string_view configured = kConfigured) {
+  void restart(std::string_view configured = kConfigured, bool finish = true) {
     operations_.reset();
     sent_.clear();
     operations_ = std::make_unique<Operations>(
@@ -56,6 +56,7 @@ class OperationsTest : public LoopTest {
     const auto found = agent::recover_meta(scratch_.path(), true);
     ASSERT_TRUE(found.has_value()) << found.error().message;
     recovered_ = operations_->recover(*found);
+    if (recovered_ && finish) recovered_ = run(operations_->finish_recovery());
   }
 
   // The uuid of the operation.
