@@ -11,8 +11,8 @@ void TaskGarbage::discard_task(const RunId& run, const std::string& task, Age ag
   collector_.schedule(checkpoints_.paths().meta_task(run, task), age);
 }
 
-// Each run by itself too: if there is another one, the executor's own directories stay. What waits of
-// its tasks goes with it, so it need not wait by itself any longer: there may be many.
+// Each run by itself too: if there is another one, the executor's own directories stay. What waits
+// of its tasks goes with it, so it need not wait by itself any longer: there may be many.
 void TaskGarbage::discard_executor(const RunId& run, bool checkpointed) const {
   const MetaPaths all = checkpoints_.paths();
   std::vector<std::string> directories = {all.work_executor(run.framework, run.executor),
