@@ -26,7 +26,7 @@ class DeletionTest : public OperationsTest {
     keep_workers_busy();
   }
 
-  ~DeletionTest() override { let_workers_go(); }
+  void TearDown() override { let_workers_go(); }
 
   void keep_workers_busy() {
     constexpr size_t kWorkers = 4;
