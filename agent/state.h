@@ -3,6 +3,8 @@
 // it; a standalone agent's is empty.
 #pragma once
 
+#include <sys/types.h>
+
 #include <deque>
 #include <list>
 #include <map>
@@ -25,6 +27,7 @@ struct Executor {
   mesos::v1::ExecutorInfo info;
   isolators::ContainerId container_id;  // a root
   std::string sandbox;                  // on the host
+  uid_t sandbox_owner = 0;              // who may speak for it, by a socket that tells the user
   State state = State::kRegistering;
 
   // Made by the agent to run one command task: the master knows nothing of it.

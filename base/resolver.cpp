@@ -25,6 +25,12 @@ namespace {
 
 constexpr size_t kStackSize = 256 * 1024;
 
+// There may be room for it later.
+std::unexpected<Error> fail_for_now(Error error) {
+  error.code = EAGAIN;
+  return fail(std::move(error));
+}
+
 struct Question {
   std::string text;
   std::function<std::string()> ask;
@@ -107,7 +113,7 @@ Result<Resolver*> Resolver::current() {
   auto& resolver = instance();
   if (resolver == nullptr) {
     auto shared = std::make_shared<Shared>();
-    if (!shared->wake) return fail_errno("eventfd");
+    if (!shared->wake) return fail_for_now(Error::from_errno("eventfd"));
     resolver.reset(new Resolver(std::move(shared)));
     EventLoop::current().at_end([] { instance().reset(); });
   }
@@ -141,16 +147,14 @@ Result<QuestionPtr> Resolver::post(std::string text, std::function<std::string()
   {
     const std::lock_guard lock(shared_->mutex);
     if (shared_->queue.size() >= kResolverQueue) {
-      Error full(concat("the host's resolver is too slow: ", kResolverQueue,
-                        " questions wait for it already"));
-      full.code = EAGAIN;
-      return fail(std::move(full));
+      return fail_for_now(Error(concat("the host's resolver is too slow: ", kResolverQueue,
+                                       " questions wait for it already")));
     }
     wanted = shared_->queue.size() >= shared_->idle;
   }
   if (wanted && threads_ < kResolverThreads) {
     if (auto started = start_thread(); !started && threads_ == 0) {
-      return fail(std::move(started).error());
+      return fail_for_now(std::move(started).error());
     }
   }
   if (!question->text.empty()) open_.emplace(question->text, question);

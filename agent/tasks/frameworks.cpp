@@ -1,6 +1,7 @@
 #include "agent/tasks/frameworks.h"
 
 #include <glog/logging.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -19,6 +20,12 @@ namespace {
 constexpr size_t kCompletedFrameworks = 50;
 constexpr size_t kCompletedExecutors = 150;  // of each framework
 constexpr size_t kCompletedTasks = 200;      // of each executor
+
+// Once, since it stays: root alone can give it to others.
+void note_owner(Executor& executor) {
+  struct stat sandbox{};
+  if (stat(executor.sandbox.c_str(), &sandbox) == 0) executor.sandbox_owner = sandbox.st_uid;
+}
 
 }  // namespace
 
@@ -82,6 +89,7 @@ Task<base::Status> Frameworks::reclaim(ExecutorKey key) {
 
 Executor& Frameworks::add_executor(Framework& framework, Executor made) {
   made.control = std::make_shared<ExecutorControl>();
+  note_owner(made);
   const std::string id = made.info.executor_id().value();
   Executor& executor = framework.executors[id] = std::move(made);
   checkpoints_.write(framework, executor);
@@ -114,6 +122,7 @@ void Frameworks::restore(Framework framework) {
     garbage_.discard_framework(id, framework.info.checkpoint(), TaskGarbage::Age::kAsOnDisk);
     archive(std::move(framework));
   } else {
+    for (auto& [executor_id, executor] : framework.executors) note_owner(executor);
     state_.frameworks.emplace(id, std::move(framework));
   }
 }

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import random
 import selectors
 import socket
@@ -26,14 +26,17 @@ def bind(listener: socket.socket, port: int) -> None:
     """If no port is wanted (0), to one below those that the kernel gives to clients: while an
     endpoint is down that is to come back, one of them could get its port, even by connecting to
     itself."""
+    if port:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        return
+    # A port that may be reused could be bound twice, which shows only when both listen.
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        try:
-            listener.bind(("127.0.0.1", port or random.randrange(first // 2, first)))
-            return
-        except OSError as error:
-            if port or error.errno != errno.EADDRINUSE:
-                raise
+        with contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", random.randrange(first // 2, first)))
+            break
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 class Endpoint:
@@ -61,7 +64,6 @@ class Endpoint:
         self._parsers: dict[socket.socket, tuple[int, RequestParser]] = {}
         self._selector = selectors.DefaultSelector()
         self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bind(self._listener, port)
         self.address: tuple[str, int] = self._listener.getsockname()
         self._stopping = threading.Event()
