@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <condition_variable>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/strings.h"
 #include "base/thread.h"
 
 namespace base {
@@ -19,6 +21,8 @@ namespace base {
 namespace {
 
 constexpr size_t kStackSize = size_t{128} * 1024;
+
+std::atomic<size_t> hanging{0};  // given up, and not at its end yet
 
 // Belongs to the caller and to the thread: whoever is there last destroys it.
 struct Job {
@@ -78,6 +82,7 @@ void* serve(void* argument) {
   {
     const std::lock_guard lock(job.mutex);
     job.result = std::move(result);
+    if (job.given_up.stop_requested()) --hanging;
   }
   job.changed.notify_one();
   return nullptr;
@@ -86,6 +91,9 @@ void* serve(void* argument) {
 }  // namespace
 
 Status run_bounded(BoundedWork work, std::chrono::nanoseconds patience) {
+  if (hanging >= kMostHanging) {
+    return fail(ErrorKind::kTimeout, concat(kMostHanging, " system calls hang already"));
+  }
   const auto deadline = std::chrono::steady_clock::now() + patience;
   const auto job = std::make_shared<Job>(std::move(work));
   auto owner = std::make_unique<std::shared_ptr<Job>>(job);
@@ -97,6 +105,7 @@ Status run_bounded(BoundedWork work, std::chrono::nanoseconds patience) {
   job->changed.wait_until(lock, deadline, [&job] { return job->is_done || job->result; });
   if (!job->is_done && !job->result) {
     job->given_up.request_stop();
+    ++hanging;
     return fail(ErrorKind::kTimeout, "a system call hangs");
   }
   job->changed.wait(lock, [&job] { return job->result.has_value(); });

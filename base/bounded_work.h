@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <stop_token>
 #include <vector>
@@ -26,10 +27,13 @@ struct BoundedWork {
   std::vector<int> descriptors;
 };
 
+inline constexpr size_t kMostHanging = 32;
+
 // Does the work on a thread of its own and gives its result: the caller stands still meanwhile, for
 // `patience` at most. Then: kTimeout, and the thread is left to itself. It ends when what it hangs
 // in ends, having undone what has succeeded after all. So each piece of work that hangs costs a
-// thread and the descriptors named, for as long.
+// thread and the descriptors named, for as long. While there are kMostHanging of them, nothing is
+// begun: kTimeout at once.
 //
 // The thread has a table of descriptors of its own, in which there are only those, and no signals.
 // So it keeps nothing else of this process open, neither a client's connection nor a lock; but

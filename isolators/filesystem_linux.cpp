@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <stop_token>
 #include <string>
@@ -199,20 +200,24 @@ Status FilesystemLinuxIsolator::mount_in(Process& process, const Passage& passag
   if (process.pidfd.expired()) return {};
   TRY(const Fd tree, clone_mount(passage.directory, passage.volume.read_only()));
   BoundedWork work;
+  const auto detached = std::make_shared<std::atomic<bool>>(process.is_detached);
   work.run = [errand = Errand(passage), tree = tree.get(),
-              detach = !process.is_detached](const std::stop_token& given_up) -> Status {
+              detached](const std::stop_token& given_up) -> Status {
     // What is mounted below a shared mount would appear in the host's namespace as well. The helper
     // does the same when it comes to it; containers may later share what they like.
-    if (detach && ::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) {
-      return base::fail_errno("make slave '/'");
+    if (!*detached) {
+      if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) {
+        return base::fail_errno("make slave '/'");
+      }
+      *detached = true;
     }
     return move_there(errand, tree, given_up);
   };
   work.undo = [tree = tree.get()] { take_back(tree); };
   work.descriptors = {tree.get(), passage.sandbox, passage.directory};
-  TRY_VOID(run_in(process, std::move(work)));
-  process.is_detached = true;
-  return {};
+  Status moved = run_in(process, std::move(work));
+  process.is_detached = *detached;
+  return moved;
 }
 
 Status FilesystemLinuxIsolator::unmount_in(const Process& process, const Passage& passage,

@@ -35,8 +35,8 @@ class FilesystemLinuxIsolator final : public VolumeIsolator {
   // does in namespaces, those of nested containers included, takes no longer than this, and then
   // has failed (kTimeout), for which the container ends. What hangs is left behind
   // (base/bounded_work.h): nothing is mounted later, or it is unmounted at once; of what was to be
-  // unmounted, at most that may be later; and at most one directory is made. For so long it keeps
-  // the namespace.
+  // unmounted, at most that may be later; and at most the directories on the way to a volume are
+  // made. For so long it keeps the namespace.
   static constexpr std::chrono::seconds kPatience{5};
 
   // A container that has a namespace of its own.

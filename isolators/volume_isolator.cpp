@@ -118,7 +118,7 @@ Status VolumeIsolator::give(const ContainerId& id, Known& known, int sandbox) {
     auto directory = open_directory(AT_FDCWD, wanted.host_path());
     if (!directory) return with_context(std::move(directory).error(), "provide", wanted);
     Status given;
-    if (is_new) given = give_to_user(id, wanted, sandbox, directory->get());
+    if (is_new || known.is_unsure) given = give_to_user(id, wanted, sandbox, directory->get());
     if (given) given = attach({id, known.sandbox, sandbox, wanted, directory->get()});
     if (!given) return with_context(std::move(given).error(), "provide", wanted);
     if (is_new) {

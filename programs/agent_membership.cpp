@@ -212,6 +212,7 @@ Task<void> Membership::clean_up() {
   }
   co_await tasks_->recover(recovered_);
   co_await tasks_->all_gone();
+  co_await finish_operations();
   if (auto finished = agent::finish_recovery(agent_.flags.work_dir, recovered_); !finished) {
     LOG(ERROR) << finished.error().message;
   }

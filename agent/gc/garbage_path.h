@@ -33,7 +33,8 @@ base::Status mark_changed(const std::string& work_dir, const std::string& path);
 // Comes before remove_garbage(), so that a crash in its midst leaves no run that looks whole:
 // deletes the link `latest` beside the directory, if it leads there. To be called on the loop's
 // thread, which makes the links between checkpoints: elsewhere a run that begins in the same moment
-// could lose its own, and with it all that the next start knows of it.
+// could lose its own, and with it all that the next start knows of it. It is gone even if the rest
+// then cannot be deleted.
 base::Status forget_latest(const std::string& work_dir, const std::string& path);
 
 // Deletes the directory and all in it; fine if there is none. What is mounted below is unmounted

@@ -3,7 +3,9 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <iterator>
 #include <map>
 
 #include "agent/meta/paths.h"
@@ -103,12 +105,20 @@ Result<std::map<std::string, const Resource*>> volumes_in(const std::string& wor
   return volumes;
 }
 
-// Who has kept a destroyed volume open may go on writing to it, or have mounted something there.
-// That is no reason to stop: what cannot be deleted is left where no volume is looked for.
+// Who has kept a destroyed volume open may go on writing to it, or have mounted something there, or
+// made something immutable.
+bool cannot_be_deleted(const base::Error& error) {
+  constexpr int kLasting[] = {EPERM, EACCES, EBUSY, EROFS, EIO};
+  return error.kind == ErrorKind::kConflict ||
+         std::ranges::find(kLasting, error.code) != std::end(kLasting);
+}
+
+// Nothing of that is a reason to stop, and to stop again at each start: what cannot be deleted is
+// left where no volume is looked for.
 Status remove_or_leave(const std::string& path, const std::stop_token& stop) {
   auto removed = base::remove_tree(path, stop);
   if (stop.stop_requested()) return fail("stopped before it was done");
-  if (removed || removed.error().kind != ErrorKind::kConflict) return removed;
+  if (removed || !cannot_be_deleted(removed.error())) return removed;
   const std::string aside = concat(path, ".destroyed-", base::make_uuid());
   const bool moved = rename(path.c_str(), aside.c_str()) == 0;
   LOG(ERROR) << "A part of a destroyed volume could not be deleted and is left in '"

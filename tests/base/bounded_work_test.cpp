@@ -127,6 +127,22 @@ TEST_F(BoundedWorkTest, WhatFailsLateLeavesNothingToUndo) {
   EXPECT_EQ("late ", read_some(report_.out.get()));
 }
 
+TEST_F(BoundedWorkTest, NotTooManyHang) {
+  for (size_t i = 0; i < base::kMostHanging; ++i) EXPECT_FALSE(run_bounded(hanging(), 1ms));
+  const auto work = [] {
+    BoundedWork other;
+    other.run = [](const std::stop_token&) { return Status(); };
+    return other;
+  };
+  const auto refused = run_bounded(work(), 20s);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(ErrorKind::kTimeout, refused.error().kind);
+  EXPECT_EQ(threads_before_ + base::kMostHanging, threads());
+  hold_.in.reset();
+  await([this] { return threads() == threads_before_; });
+  EXPECT_TRUE(run_bounded(work(), 20s));
+}
+
 // A connection whose end its client waits for, say, or the lock of a directory that the next agent
 // wants.
 TEST_F(BoundedWorkTest, WhatHangsKeepsNothingElseOpen) {

@@ -1,9 +1,13 @@
 #include "agent/meta/resource_store.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +16,7 @@
 
 #include "agent/meta/recover.h"
 #include "agent/meta/volumes.h"
+#include "base/fd.h"
 #include "base/files.h"
 #include "proto/record.h"
 #include "tests/agent/resources.h"
@@ -176,6 +181,29 @@ TEST_F(Store, WhatCannotBeDeletedOfAVolumeIsLeftAside) {
   ResourceStore store = reopen();
   ASSERT_TRUE(store.commit(state_of({volume_})).has_value());
   EXPECT_THAT(base::list_directory(directory).value(), IsEmpty()) << "another volume's data";
+}
+
+// Who has the volume may make a file immutable if it is root, or else take the right to write from
+// a directory.
+TEST_F(Store, WhatMayNotBeDeletedOfAVolumeIsLeftAside) {
+  ASSERT_TRUE(store_.commit(state_of({volume_})).has_value());
+  const std::string directory = directory_of(volume_);
+  put(directory + "/kept/data", "x");
+  const auto protect = [](const std::string& path, bool on) {
+    const base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const int flags = on ? FS_IMMUTABLE_FL : 0;
+    if (getuid() == 0) return ioctl(fd.get(), FS_IOC_SETFLAGS, &flags) == 0;
+    return fchmod(fd.get(), on ? 0555 : 0755) == 0;
+  };
+  ASSERT_TRUE(protect(directory + "/kept", true));
+  EXPECT_TRUE(store_.commit(state_of({disk_})).has_value());
+  EXPECT_FALSE(base::path_exists(directory));
+  ResourceStore store = reopen();
+  ASSERT_TRUE(store.commit(state_of({volume_})).has_value());
+  EXPECT_THAT(base::list_directory(directory).value(), IsEmpty()) << "another volume's data";
+  for (const auto& found : std::filesystem::recursive_directory_iterator(scratch_.path())) {
+    if (found.path().filename() == "kept") EXPECT_TRUE(protect(found.path(), false));
+  }
 }
 
 TEST_F(Store, AResizedVolumeKeepsItsData) {
