@@ -1,5 +1,5 @@
 // Paths that wait for their turn. There may be hundreds of thousands: each task that has ended
-// leaves five, for a week.
+// leaves four, for a week.
 #pragma once
 
 #include <chrono>

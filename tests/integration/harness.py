@@ -232,6 +232,16 @@ class Agent:
             self.process = None
             raise AssertionError(f"the agent ended by itself with {code}\n{self.log_tail()}")
 
+    def let_users_run_executors(self) -> None:
+        """Before its start: of users other than root, who may not get to where the binaries are."""
+        directory = self.scratch / "bin"
+        directory.mkdir()
+        for program in bin_dir().iterdir():
+            (directory / program.name).symlink_to(program)
+        (directory / "mesos-executor").unlink()
+        shutil.copy2(bin_dir() / "mesos-executor", directory)
+        self.flags["launcher_dir"] = str(directory)
+
     @property
     def pid(self) -> int:
         assert self.process is not None, "not running"

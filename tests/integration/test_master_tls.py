@@ -284,7 +284,10 @@ class OwnExecutors(TlsCase):
 
     def test_who_may_call(self) -> None:
         """The executor API only; and for an executor, its own user and root only."""
-        self.join_by_tls(self.secure())
+        self.join_by_tls(self.secure(), start=False)
+        self.agent.let_users_run_executors()
+        self.agent.start(wait=False)
+        self.await_registered()
         task = self.running(self.master.subscribe())
         for path in ("/slave(1)/api/v1", "/api/v1/executor", "/state", f"{EXECUTOR_API}/x"):
             self.assertEqual(403, self.post(path, {"type": "GET_HEALTH"}).status, path)
