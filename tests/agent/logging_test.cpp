@@ -2,10 +2,11 @@
 
 #include <gflags/gflags.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
+
+#include "tests/scratch.h"
 
 namespace {
 
@@ -35,16 +36,14 @@ TEST(Logging, follows_the_flags) {
 
 TEST(Logging, makes_its_directory) {
   const google::FlagSaver restore;
-  std::string scratch = std::filesystem::temp_directory_path() / "logging_test.XXXXXX";
-  ASSERT_NE(::mkdtemp(scratch.data()), nullptr);
+  const tests::ScratchDirectory scratch;
   agent::Flags flags;
-  flags.log_dir = scratch + "/a/b";
+  flags.log_dir = scratch / "a/b";
   EXPECT_TRUE(agent::configure_logging(flags).has_value());
   EXPECT_TRUE(std::filesystem::is_directory(*flags.log_dir));
 
   flags.log_dir = "/proc/version/logs";
   EXPECT_FALSE(agent::configure_logging(flags).has_value());
-  std::filesystem::remove_all(scratch);
 }
 
 }  // namespace

@@ -6,13 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "base/files.h"
 #include "base/scope.h"
 #include "base/stream.h"
 #include "base/strings.h"
 #include "tests/base/process_fixture.h"
+#include "tests/scratch.h"
 
 namespace {
 
@@ -65,9 +64,9 @@ TEST_F(ProcessTest, gives_the_status_of_a_signal) {
 TEST_F(ProcessTest, gives_the_same_status_as_waitpid_for_a_core) {
   // Whether there is a core depends on the host: so compare. The kernel passes no core to anybody
   // who has not asked for one, except through a pipe.
-  char directory[] = "/tmp/base_test.XXXXXX";
-  ASSERT_NE(mkdtemp(directory), nullptr);
-  const std::string script = concat("ulimit -c unlimited; cd ", directory, " && kill -ABRT $$");
+  const tests::ScratchDirectory directory;
+  const std::string script =
+      concat("ulimit -c unlimited; cd ", directory.path(), " && kill -ABRT $$");
   auto reference = base::spawn_process(shell(script));
   ASSERT_TRUE(reference);
   int expected = 0;
@@ -76,7 +75,6 @@ TEST_F(ProcessTest, gives_the_same_status_as_waitpid_for_a_core) {
   EXPECT_EQ(status, expected);
   EXPECT_TRUE(WIFSIGNALED(*status));
   EXPECT_EQ(WTERMSIG(*status), SIGABRT);
-  std::filesystem::remove_all(directory);
 }
 
 TEST_F(ProcessTest, waits_for_a_process_that_runs) {
@@ -190,9 +188,8 @@ TEST_F(ProcessTest, knows_when_a_process_started) {
   EXPECT_EQ(*base::process_start_time(getpid()), *ours);
 
   // A name that looks like more fields must not confuse it.
-  char directory[] = "/tmp/base_test.XXXXXX";
-  ASSERT_NE(mkdtemp(directory), nullptr);
-  const std::string name = concat(directory, "/a) R (b 1 2 3");
+  const tests::ScratchDirectory directory;
+  const std::string name = directory / "a) R (b 1 2 3";
   ASSERT_EQ(symlink("/bin/sleep", name.c_str()), 0);
   auto pid =
       base::spawn_process({.path = name, .argv = {"sleep", "1000"}, .environment = {}, .fds = {}});
@@ -209,7 +206,6 @@ TEST_F(ProcessTest, knows_when_a_process_started) {
   waitpid(*pid, nullptr, 0);
   EXPECT_EQ(base::process_start_time(*pid).error().kind, ErrorKind::kNotFound);
   EXPECT_EQ(base::open_pidfd(*pid).error().kind, ErrorKind::kNotFound);
-  std::filesystem::remove_all(directory);
 }
 
 TEST_F(ProcessTest, does_not_call_a_process_gone_because_it_could_not_look) {

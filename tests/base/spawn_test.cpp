@@ -6,13 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <set>
 
 #include "base/fd_window.h"
 #include "base/stream.h"
 #include "base/strings.h"
 #include "tests/base/process_fixture.h"
+#include "tests/scratch.h"
 
 namespace {
 
@@ -72,17 +72,13 @@ class SpawnFdsTest : public SpawnTest {
 
   // Opens the files "0", "1"... under our numbers kFirst, kFirst + 1...
   SpawnFdsTest() {
-    char name[] = "/tmp/base_test.XXXXXX";
-    directory_ = mkdtemp(name);
     for (int i = 0; i < 4; ++i) {
-      const std::string path = concat(directory_, "/", i);
+      const std::string path = directory_ / std::to_string(i);
       Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
       fds_.emplace_back(fcntl(fd.get(), F_DUPFD_CLOEXEC, kFirst + i));
       EXPECT_EQ(fds_.back().get(), kFirst + i);
     }
   }
-  ~SpawnFdsTest() override { std::filesystem::remove_all(directory_); }
-
   // Which file the child finds under a number; "-" is none.
   std::string seen(const std::vector<std::pair<int, int>>& map, const std::vector<int>& numbers) {
     std::string script;
@@ -94,7 +90,7 @@ class SpawnFdsTest : public SpawnTest {
     return text;
   }
 
-  std::string directory_;
+  const tests::ScratchDirectory directory_;
   std::vector<Fd> fds_;
 };
 
