@@ -54,8 +54,9 @@ function(unit_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} gtest gmock gtest_main)
   target_compile_definitions(${name} PRIVATE
     TESTS_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data")
+  # RES_OPTIONS: none waits for long for a host's name server that does not answer (resolv.conf(5)).
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS unit TIMEOUT 60)
+    PROPERTIES LABELS unit TIMEOUT 180 ENVIRONMENT "RES_OPTIONS=timeout:1 attempts:1")
 endfunction()
 
 # fuzz_target(NAME SOURCES ... LIBS ...): built by the presets `asan` and `fuzz`.

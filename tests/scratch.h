@@ -1,11 +1,13 @@
 // A directory for one test's files.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <thread>
 
 namespace tests {
 
@@ -24,8 +26,15 @@ class ScratchDirectory {
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
   ~ScratchDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    // A process that is just being killed may still put something there.
+    std::error_code error;
+    for (int i = 0; i < 1000; ++i) {
+      std::filesystem::remove_all(path_, error);
+      if (!error) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    std::fprintf(stderr, "%s: %s\n", path_.c_str(), error.message().c_str());
+    std::abort();
   }
 
   const std::string& path() const { return path_; }

@@ -8,8 +8,7 @@
 #include "agent/master/master_address.h"
 #include "agent/master/registration.h"
 #include "base/files.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace {
 
@@ -17,7 +16,7 @@ using agent::make_master_detector;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
-class DetectorTest : public tests::LoopTest {
+class DetectorTest : public tests::ScratchLoopTest {
  protected:
   // Whom --master names; fails the test if that is refused.
   mesos::v1::MasterInfo detect(const std::string& flag) {
@@ -30,8 +29,6 @@ class DetectorTest : public tests::LoopTest {
     const auto detector = make_master_detector(flag, 10s);
     return detector ? "accepted" : detector.error().message;
   }
-
-  tests::ScratchDirectory scratch_;
 };
 
 TEST_F(DetectorTest, finds_the_master_that_is_named) {

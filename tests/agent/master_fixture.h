@@ -21,8 +21,7 @@
 #include "libprocess/receiver.h"
 #include "libprocess/sender.h"
 #include "proto/mesos/internal/messages.pb.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace tests {
 
@@ -81,7 +80,7 @@ class ChosenDetector final : public agent::MasterDetector {
   base::Event& changed_;
 };
 
-class MasterTest : public LoopTest {
+class MasterTest : public ScratchLoopTest {
  protected:
   using Link = agent::MasterLink;
 
@@ -228,7 +227,6 @@ class MasterTest : public LoopTest {
   agent::MasterHooks hooks_;
   std::vector<std::string> events_;
   std::string failure_;
-  const ScratchDirectory scratch_;
   std::unique_ptr<agent::Agent> whole_agent_;
   std::unique_ptr<agent::Tasks> tasks_;
   std::unique_ptr<agent::Operations> operations_;

@@ -34,9 +34,7 @@ TEST_F(Sleep, is_never_too_short) {
   for (auto delay : {0ns, 1ns, 999ns, 1000ns, 1'500'000ns, 10'000'000ns}) {
     const auto start = Clock::now();
     run(base::sleep_task(delay));
-    const auto slept = Clock::now() - start;
-    EXPECT_GE(slept, delay);
-    EXPECT_LT(slept, delay + 500ms);
+    EXPECT_GE(Clock::now() - start, delay);
   }
 }
 

@@ -45,7 +45,7 @@ struct Ignored final : base::internal::Completion {
 // A test with a loop of its own. What a test makes is destroyed before the loop is.
 class LoopTest : public testing::Test {
  protected:
-  static constexpr auto kWatchdog = 20s;
+  static constexpr auto kWatchdog = 60s;
 
   // Runs the loop until `task` has ended and gives its result. A task that does not end within the
   // watchdog's time ends the process: what it waits for cannot be trusted to go away.

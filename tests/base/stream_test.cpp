@@ -315,9 +315,7 @@ TEST_F(StreamTest, does_not_starve_the_others) {
   base::Scope scope;
   scope.spawn(pump());
   scope.spawn(only_write());
-  const auto start = std::chrono::steady_clock::now();
   run(base::sleep_task(20ms));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
   EXPECT_GT(moved, 0u);
 }
 

@@ -14,6 +14,7 @@
 #include "base/fd_window.h"
 #include "base/process.h"
 #include "base/stream.h"
+#include "tests/base/scratch_loop_test.h"
 #include "tests/containerizer/support.h"
 
 namespace {
@@ -27,7 +28,7 @@ namespace fs = std::filesystem;
 
 const ContainerId kId = ContainerId::root_of("helper");
 
-class LaunchHelperTest : public tests::LoopTest {
+class LaunchHelperTest : public tests::ScratchLoopTest {
  protected:
   LaunchHelperTest() {
     auto helper = containerizer::HelperImage::load(MESOS_BIN_DIR "/mesos-containerizer");
@@ -87,7 +88,6 @@ class LaunchHelperTest : public tests::LoopTest {
     return release(park(spec), isolators::encode_launch_spec(spec));
   }
 
-  const tests::ScratchDirectory scratch_;
   const tests::Offspring offspring_;
   std::unique_ptr<containerizer::Launcher> launcher_;
 };

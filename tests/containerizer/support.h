@@ -21,8 +21,7 @@
 #include "base/strings.h"
 #include "containerizer/containerizer.h"
 #include "containerizer/launcher.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace tests {
 
@@ -69,7 +68,7 @@ inline size_t open_descriptors() { return base::list_directory("/proc/self/fd").
 
 // A containerizer with the posix launcher on directories of its own. crash() and start() are what
 // kill -9 and a new start of the agent come to.
-class ContainerizerTest : public LoopTest {
+class ContainerizerTest : public ScratchLoopTest {
  protected:
   using ContainerId = containerizer::ContainerId;
   using LaunchParameters = containerizer::LaunchParameters;
@@ -169,7 +168,6 @@ class ContainerizerTest : public LoopTest {
     await([&] { return output(id).find(text) != std::string::npos; });
   }
 
-  const ScratchDirectory scratch_;
   const Offspring offspring_;
   containerizer::Options options_;
   std::unique_ptr<containerizer::Containerizer> containers_;

@@ -13,8 +13,7 @@
 
 #include "base/files.h"
 #include "base/scope.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace fetcher {
 namespace {
@@ -23,7 +22,7 @@ namespace fs = std::filesystem;
 using base::Bytes;
 using Action = Cache::Use::Action;
 
-class CacheTest : public tests::LoopTest {
+class CacheTest : public tests::ScratchLoopTest {
  protected:
   CacheTest() { make(10); }
 
@@ -52,7 +51,6 @@ class CacheTest : public tests::LoopTest {
 
   bool has(const std::string& uri) { return use(uri).action() == Action::kRetrieve; }
 
-  tests::ScratchDirectory scratch_;
   std::unique_ptr<Cache> cache_;
 };
 

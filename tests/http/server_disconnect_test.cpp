@@ -52,10 +52,8 @@ TEST_F(Disconnect, closing_cancels_a_silent_handler) {
     co_await eventually([&] { return life_.started == 1; });
     co_await base::sleep_for(20ms);
     EXPECT_EQ(life_.ended, 0);
-    const auto before = std::chrono::steady_clock::now();
     peer.close();
     co_await eventually([&] { return life_.ended == 1 && server_->connections() == 0; });
-    EXPECT_LT(std::chrono::steady_clock::now() - before, 500ms);
   }());
 }
 

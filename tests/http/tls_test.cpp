@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "http/server.h"
+#include "tests/base/scratch_loop_test.h"
 #include "tests/http/support.h"
 #include "tests/http/tls_identity.h"
-#include "tests/scratch.h"
 
 namespace http_test {
 namespace {
@@ -57,7 +57,7 @@ class BlockingClient {
   SSL* ssl_;
 };
 
-class TlsTest : public LoopTest {
+class TlsTest : public tests::ScratchLoopTest {
  protected:
   TlsTest() {
     http::TlsOptions options;
@@ -84,7 +84,6 @@ class TlsTest : public LoopTest {
     client.join();
   }
 
-  tests::ScratchDirectory scratch_;
   Authority authority_{scratch_.path(), "authority"};
   std::vector<std::string> reports_;
   std::unique_ptr<http::Tls> tls_;

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 import cgroups
 import leftovers
 import wire
-from rawhttp import TIMEOUT, TIMEOUT_FACTOR, Connection, Response
+from rawhttp import TIMEOUT, Connection, Response
 from wire import JSON, PROTOBUF, Message
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -301,7 +301,7 @@ class Agent:
         finally:
             if self.process is not None:
                 self.kill9()
-        problems += leftovers.wait_for_none(self.owner, 5 * TIMEOUT_FACTOR)
+        problems += leftovers.wait_for_none(self.owner, TIMEOUT)
         log = self.log.read_text(errors="replace") if self.log.exists() else ""
         problems += [line for line in log.splitlines()
                      if "Sanitizer" in line or "runtime error:" in line]
@@ -330,7 +330,7 @@ class Agent:
 
     def assert_nothing_left(self) -> None:
         """With the agent running and all containers ended: no helper, mount, cgroup, socket."""
-        found = leftovers.wait_for_none(self.owner, 5 * TIMEOUT_FACTOR, frozenset({self.pid}))
+        found = leftovers.wait_for_none(self.owner, TIMEOUT, frozenset({self.pid}))
         if found:
             raise AssertionError("left behind:\n" + "\n".join(found))
 

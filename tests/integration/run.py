@@ -135,6 +135,8 @@ def main(files: list[str] | None = None) -> None:
     options = parser.parse_args()
     if options.bin_dir:
         os.environ["MESOS_AGENT_BIN_DIR"] = str(Path(options.bin_dir).resolve())
+    # The agents' look-ups do not wait for long for a host's name server that does not answer.
+    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
     # A run that is stopped, or stops itself, still goes through exit(): nothing is left running.
     signal.signal(signal.SIGTERM, break_off)
     signal.signal(signal.SIGALRM, break_off)

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from attach import Input, Output, attach_output, session, write_input
-from harness import (TIMEOUT_FACTOR, Agent, AgentTestCase, OwnAgentTestCase, argv, eventually,
+from harness import (Agent, AgentTestCase, OwnAgentTestCase, argv, eventually,
                      resources, shell, unique)
-from rawhttp import TIMEOUT
+from rawhttp import TIMEOUT, TIMEOUT_FACTOR
 from sessions import ATTACHABLE, MB, random_file, rss, switchboard_of
 
 CROWD = 10_000

@@ -13,7 +13,6 @@ from attach import session
 from attackers import attacker, await_told
 from harness import (Agent, AgentTestCase, OwnAgentTestCase, argv, bin_dir, container_id,
                      descriptors, eventually, resources, shell, unique)
-from sessions import ATTACHABLE
 
 HELPER = "memfd:mesos-containerizer"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import leftovers
 from harness import Agent, OwnAgentTestCase, argv, eventually, pid_gone, shell, unique
-from rawhttp import TIMEOUT_FACTOR
+from rawhttp import TIMEOUT
 from sessions import ATTACHABLE
 
 
@@ -64,7 +64,7 @@ class Damage(OwnAgentTestCase):
 
     def assert_nothing_left_of(self, agent: Agent, root: str) -> None:
         """No process, cgroup, mount or socket that names that container is left, or stays."""
-        deadline = time.monotonic() + 5 * TIMEOUT_FACTOR
+        deadline = time.monotonic() + TIMEOUT
         while True:
             found = [line for line in leftovers.find(agent.owner, frozenset({agent.pid}))
                      if root in line]

@@ -16,7 +16,7 @@ from attach import attach_output, session, write_input
 from harness import (SMALL, Agent, OwnAgentTestCase, argv, container_id, eventually, resources,
                      shell, unique)
 from load import ATTACHABLE, lines
-from rawhttp import TIMEOUT_FACTOR, ConnectionClosed
+from rawhttp import ConnectionClosed
 from wire import Message
 
 FULL = os.environ.get("MESOS_TEST_FULL") == "1"

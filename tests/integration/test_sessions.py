@@ -11,7 +11,7 @@ import wire
 from attach import session, tty, write_input
 from harness import (ENCODINGS, PROTOBUF, AgentTestCase, OwnAgentTestCase, argv, container_id,
                      eventually, pid_gone, resources, shell, unique)
-from rawhttp import TIMEOUT_FACTOR, ConnectionClosed
+from rawhttp import ConnectionClosed
 from recordio import record
 from sessions import MB, SessionTestCase, helper_processes
 from wire import RECORDIO, Message
@@ -180,11 +180,9 @@ class Sessions(SessionTestCase):
     def test_background_process_holding_the_output(self) -> None:
         """The command's exit ends the session; nothing waits for what it left behind."""
         path = self.new()
-        start = time.monotonic()
         output = self.start(*path, command=shell("sleep 98767 & echo a; exit 4"))
         output.read_to_end()
         self.assertEqual(b"a\n", output.stdout)
-        self.assertLess(time.monotonic() - start, 10 * TIMEOUT_FACTOR)
         self.assertEqual(4 << 8, self.status(*path))
 
     def test_short_sessions_lose_nothing(self) -> None:

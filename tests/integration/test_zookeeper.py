@@ -7,7 +7,6 @@ import json
 import signal
 import time
 import unittest
-from pathlib import Path
 from typing import Any, ClassVar
 
 from harness import Agent, bin_dir, eventually

@@ -300,9 +300,7 @@ TEST_F(OutputTest, ComesWithHeartbeats) {
     const auto start = std::chrono::steady_clock::now();
     co_await json.read_until(beaten);
     co_await protobuf.read_until(beaten);
-    const auto passed = std::chrono::steady_clock::now() - start;
-    EXPECT_GT(passed, 150ms);
-    EXPECT_LT(passed, 2s);
+    EXPECT_GT(std::chrono::steady_clock::now() - start, 150ms);
     container.command->kill();
     co_await finish(container);
     EXPECT_EQ((co_await json.read_all()).out, "");

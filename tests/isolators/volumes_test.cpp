@@ -14,8 +14,7 @@
 #include "isolators/filesystem_linux.h"
 #include "isolators/filesystem_posix.h"
 #include "isolators/volume_place.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace {
 
@@ -60,7 +59,7 @@ TEST(ContainerPath, IsBelowTheSandbox) {
   }
 }
 
-class VolumesTest : public tests::LoopTest {
+class VolumesTest : public tests::ScratchLoopTest {
  protected:
   VolumesTest() {
     for (const std::string name : {"sandbox", "other", "v1", "v2", "outside"}) {
@@ -99,7 +98,6 @@ class VolumesTest : public tests::LoopTest {
   }
 
   static inline const ContainerId kId = ContainerId::root_of("a");
-  tests::ScratchDirectory scratch_;
   FilesystemPosixIsolator isolator_;
 };
 

@@ -14,10 +14,9 @@
 #include "http/server.h"
 #include "operator_api/router.h"
 #include "proto/json_read.h"
-#include "tests/base/loop_test.h"
+#include "tests/base/scratch_loop_test.h"
 #include "tests/containerizer/support.h"
 #include "tests/http/support.h"
-#include "tests/scratch.h"
 
 namespace tests {
 
@@ -32,7 +31,7 @@ inline std::string json_request(std::string_view body, std::string_view path = "
                       "Content-Type: application/json\r\nAccept: application/json\r\n", body);
 }
 
-class ApiTest : public LoopTest {
+class ApiTest : public ScratchLoopTest {
  protected:
   using Reply = http_test::Reply;
 
@@ -102,7 +101,6 @@ class ApiTest : public LoopTest {
     return value == nullptr ? "" : *value;
   }
 
-  const ScratchDirectory scratch_;
   const Offspring offspring_;
   std::unique_ptr<agent::Agent> agent_;
   std::unique_ptr<http::Server> server_;

@@ -5,7 +5,6 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -391,7 +390,7 @@ TEST_F(JsonReadOtherTypes, AreReadAlike) {
 }
 
 TEST(JsonRead, TakesTimeInProportionToTheText) {
-  // Each of these would take hours if it were quadratic.
+  // Each of these would take hours if it were quadratic, and no test is given as much.
   std::string many_keys = R"({"container_id":{"value":"x"},"limits":{)";
   std::string many_objects = R"({"container_id":{"value":"x"},"limits":[)";
   std::string duplicates = "{";
@@ -404,13 +403,11 @@ TEST(JsonRead, TakesTimeInProportionToTheText) {
   many_keys += R"("a":{"value":1}}})";
   many_objects += R"({"a":{"value":1}}]})";
   duplicates += R"("container_id":{"value":"x"}})";
-  const auto start = std::chrono::steady_clock::now();
   for (const std::string& text : {many_keys, many_objects, duplicates}) {
     Call::LaunchContainer launch;
     ASSERT_TRUE(parse_json(text, &launch));
     EXPECT_EQ(launch.limits().at("a").value(), 1);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
 }  // namespace

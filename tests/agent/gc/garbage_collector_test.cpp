@@ -10,8 +10,7 @@
 #include <semaphore>
 
 #include "base/strings.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace {
 
@@ -22,7 +21,7 @@ using Age = GarbageCollector::Age;
 using namespace std::chrono_literals;
 
 // Directories of real age: their times are set, and the collector's delay is hours.
-class Collector : public tests::LoopTest {
+class Collector : public tests::ScratchLoopTest {
  protected:
   Collector() {
     options_.work_dir = scratch_.path();
@@ -59,7 +58,6 @@ class Collector : public tests::LoopTest {
     settle();
   }
 
-  tests::ScratchDirectory scratch_;
   GarbageCollector::Options options_;
   double usage_ = 0;
   std::unique_ptr<GarbageCollector> collector_;

@@ -16,8 +16,7 @@
 #include "base/uuid.h"
 #include "tests/agent/operations/offers.h"
 #include "tests/agent/resources.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace tests {
 
@@ -34,7 +33,7 @@ using mesos::v1::Resource;
 inline constexpr char kAgent[] = "3b3a691b-d0f7-4f2d-82b0-a2fbce8e4709-S0";
 inline constexpr char kConfigured[] = "cpus:2;mem:1024;disk:1024;ports:[31000-31100]";
 
-class OperationsTest : public LoopTest {
+class OperationsTest : public ScratchLoopTest {
  protected:
   OperationsTest() {
     mesos::v1::AgentInfo info;
@@ -84,7 +83,6 @@ class OperationsTest : public LoopTest {
 
   const Resource reserved_disk_ = reserved(resource_of("disk:64"), "r");
   const Resource volume_ = volume(reserved_disk_, "v1");
-  ScratchDirectory scratch_;
   const agent::MetaPaths paths_{scratch_.path(), kAgent};
   agent::RetryIntervals intervals_;
   std::vector<UpdateOperationStatusMessage> sent_;

@@ -9,8 +9,7 @@
 
 #include "agent/tasks/executor_control.h"
 #include "base/files.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace {
 
@@ -20,7 +19,7 @@ using agent::Framework;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class FrameworksTest : public tests::LoopTest {
+class FrameworksTest : public tests::ScratchLoopTest {
  protected:
   FrameworksTest() {
     info_.mutable_id()->set_value("S0");
@@ -76,7 +75,6 @@ class FrameworksTest : public tests::LoopTest {
   // nobody wants to hear of it.
   std::vector<std::string> gone() { return std::exchange(gone_, {}); }
 
-  tests::ScratchDirectory scratch_;
   const std::string work_dir_ = scratch_ / "work";
   mesos::v1::AgentInfo info_;
   agent::State state_;

@@ -16,9 +16,8 @@
 #include "agent/meta/recover.h"
 #include "agent/tasks/tasks.h"
 #include "base/uuid.h"
-#include "tests/base/loop_test.h"
+#include "tests/base/scratch_loop_test.h"
 #include "tests/containerizer/support.h"
-#include "tests/scratch.h"
 
 namespace tests {
 
@@ -77,7 +76,7 @@ class ScriptedIsolator final : public isolators::Isolator {
   const IsolationScript& script_;
 };
 
-class TasksTest : public LoopTest {
+class TasksTest : public ScratchLoopTest {
  protected:
   TasksTest() {
     options_.work_dir = scratch_ / "work";
@@ -364,7 +363,6 @@ class TasksTest : public LoopTest {
     container->request_destroy();
   }
 
-  ScratchDirectory scratch_;
   Offspring offspring_;
   std::vector<std::string> flags_;
   containerizer::Options options_;

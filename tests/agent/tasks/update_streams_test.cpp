@@ -9,8 +9,7 @@
 
 #include "agent/meta/update_log.h"
 #include "base/files.h"
-#include "tests/base/loop_test.h"
-#include "tests/scratch.h"
+#include "tests/base/scratch_loop_test.h"
 
 namespace {
 
@@ -37,7 +36,7 @@ StatusUpdate update_of(const std::string& task, const std::string& uuid,
   return update;
 }
 
-class Streams : public tests::LoopTest {
+class Streams : public tests::ScratchLoopTest {
  protected:
   // The uuids that were sent since the last call.
   std::vector<std::string> sent() { return std::exchange(sent_, {}); }
@@ -77,7 +76,6 @@ class Streams : public tests::LoopTest {
     return uuids;
   }
 
-  tests::ScratchDirectory scratch_;
   std::string log_ = scratch_ / "tasks/t/task.updates";
   std::vector<std::string> sent_;
   std::unique_ptr<UpdateStreams> streams_ = make();
