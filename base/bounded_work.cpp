@@ -99,16 +99,18 @@ Status run_bounded(BoundedWork work, std::chrono::nanoseconds patience) {
   auto owner = std::make_unique<std::shared_ptr<Job>>(job);
   TRY(const pthread_t thread, start_thread(kStackSize, serve, owner.get()));
   (void)owner.release();  // the thread's
-  pthread_detach(thread);
-  std::unique_lock lock(job->mutex);
-  job->changed.wait(lock, [&job] { return job->is_apart; });
-  job->changed.wait_until(lock, deadline, [&job] { return job->is_done || job->result; });
-  if (!job->is_done && !job->result) {
-    job->given_up.request_stop();
-    ++hanging;
-    return fail(ErrorKind::kTimeout, "a system call hangs");
+  {
+    std::unique_lock lock(job->mutex);
+    job->changed.wait(lock, [&job] { return job->is_apart; });
+    job->changed.wait_until(lock, deadline, [&job] { return job->is_done || job->result; });
+    if (!job->is_done && !job->result) {
+      job->given_up.request_stop();
+      ++hanging;
+      pthread_detach(thread);
+      return fail(ErrorKind::kTimeout, "a system call hangs");
+    }
   }
-  job->changed.wait(lock, [&job] { return job->result.has_value(); });
+  pthread_join(thread, nullptr);
   return *std::move(job->result);
 }
 

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <list>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -42,6 +43,11 @@ struct Question {
 };
 using QuestionPtr = std::shared_ptr<Question>;
 
+struct Thread {
+  pthread_t id{};          // the loop's thread only
+  bool is_asking = false;  // with the mutex
+};
+
 // What the loop and the threads have in common. Lives as long as any of them.
 struct Shared {
   Fd wake{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -49,11 +55,12 @@ struct Shared {
   std::condition_variable changed;
   std::deque<QuestionPtr> queue;
   std::vector<QuestionPtr> answered;
+  std::list<Thread> threads;  // grows on the loop's thread only
   size_t idle = 0;
   bool left = false;  // by the loop
 };
 
-void answer_all(Shared& shared) {
+void answer_all(Shared& shared, Thread& self) {
   std::unique_lock lock(shared.mutex);
   while (true) {
     ++shared.idle;
@@ -62,11 +69,13 @@ void answer_all(Shared& shared) {
     if (shared.left) return;
     QuestionPtr question = std::move(shared.queue.front());
     shared.queue.pop_front();
+    self.is_asking = true;
     lock.unlock();
     question->answer = question->ask();
     question->ask = nullptr;
     lock.lock();
     if (shared.left) return;
+    self.is_asking = false;
     shared.answered.push_back(std::move(question));
     const uint64_t one = 1;
     // A full counter would still wake the loop, so the result does not matter.
@@ -74,9 +83,15 @@ void answer_all(Shared& shared) {
   }
 }
 
+// What a thread is given, and owns.
+struct Start {
+  std::shared_ptr<Shared> shared;
+  Thread& thread;
+};
+
 void* run_thread(void* data) {
-  const std::unique_ptr<std::shared_ptr<Shared>> owned(static_cast<std::shared_ptr<Shared>*>(data));
-  answer_all(**owned);
+  const std::unique_ptr<Start> start(static_cast<Start*>(data));
+  answer_all(*start->shared, start->thread);
   return nullptr;
 }
 
@@ -101,7 +116,6 @@ class Resolver {
   const std::shared_ptr<Shared> shared_;
   event wake_{};
   std::map<std::string, QuestionPtr> open_;  // what has not been answered, and has a text
-  size_t threads_ = 0;
 };
 
 std::unique_ptr<Resolver>& instance() {
@@ -130,12 +144,22 @@ Resolver::Resolver(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) 
 Resolver::~Resolver() {
   event_del(&wake_);
   std::deque<QuestionPtr> dropped;
+  std::vector<pthread_t> idle;
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->left = true;
     dropped.swap(shared_->queue);
+    for (const Thread& thread : shared_->threads) {
+      // Nobody knows when a look-up ends.
+      if (thread.is_asking) {
+        pthread_detach(thread.id);
+      } else {
+        idle.push_back(thread.id);
+      }
+    }
   }
   shared_->changed.notify_all();
+  for (const pthread_t thread : idle) pthread_join(thread, nullptr);
 }
 
 Result<QuestionPtr> Resolver::post(std::string text, std::function<std::string()> ask) {
@@ -152,8 +176,8 @@ Result<QuestionPtr> Resolver::post(std::string text, std::function<std::string()
     }
     wanted = shared_->queue.size() >= shared_->idle;
   }
-  if (wanted && threads_ < kResolverThreads) {
-    if (auto started = start_thread(); !started && threads_ == 0) {
+  if (wanted && shared_->threads.size() < kResolverThreads) {
+    if (auto started = start_thread(); !started && shared_->threads.empty()) {
       return fail_for_now(std::move(started).error());
     }
   }
@@ -167,11 +191,15 @@ Result<QuestionPtr> Resolver::post(std::string text, std::function<std::string()
 }
 
 Status Resolver::start_thread() {
-  auto reference = std::make_unique<std::shared_ptr<Shared>>(shared_);
-  TRY(const pthread_t thread, base::start_thread(kStackSize, run_thread, reference.get()));
-  (void)reference.release();  // the thread's
-  pthread_detach(thread);
-  ++threads_;
+  Thread& thread = shared_->threads.emplace_back();
+  auto start = std::make_unique<Start>(shared_, thread);
+  auto started = base::start_thread(kStackSize, run_thread, start.get());
+  if (!started) {
+    shared_->threads.pop_back();
+    return fail(std::move(started).error());
+  }
+  (void)start.release();  // the thread's
+  thread.id = *started;
   return {};
 }
 
