@@ -19,6 +19,7 @@
 #include "base/scope.h"
 #include "base/strings.h"
 #include "tests/base/loop_test.h"
+#include "tests/scratch.h"
 
 namespace {
 
@@ -380,13 +381,7 @@ TEST_F(StreamTest, gives_its_descriptor_up) {
 
 class SocketTest : public StreamTest {
  protected:
-  SocketTest() {
-    char name[] = "/tmp/base_test.XXXXXX";
-    directory_ = mkdtemp(name);
-  }
-  ~SocketTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string directory_;
+  const tests::ScratchDirectory scratch_;
 };
 
 bool is_close_on_exec(const Fd& fd) { return fcntl(fd.get(), F_GETFD) & FD_CLOEXEC; }
@@ -428,7 +423,7 @@ TEST_F(SocketTest, connects_over_tcp) {
 }
 
 TEST_F(SocketTest, accepts_one_after_the_other) {
-  const std::string path = directory_ + "/socket";
+  const std::string path = scratch_ / "socket";
   auto listening = base::listen_unix(path, 50);
   ASSERT_TRUE(listening) << listening.error().message;
   FdWatch watch(listening->get(), FdWatch::kRead);
@@ -457,7 +452,7 @@ TEST_F(SocketTest, accepts_one_after_the_other) {
 }
 
 TEST_F(SocketTest, waits_for_room_in_the_queue_of_a_unix_server) {
-  const std::string path = directory_ + "/socket";
+  const std::string path = scratch_ / "socket";
   auto listening = base::listen_unix(path, 0);
   ASSERT_TRUE(listening);
   std::vector<Fd> connected;
@@ -491,12 +486,12 @@ TEST_F(SocketTest, waits_for_room_in_the_queue_of_a_unix_server) {
 }
 
 TEST_F(SocketTest, says_why_it_cannot_connect) {
-  auto missing = run(base::connect_unix(directory_ + "/none"));
+  auto missing = run(base::connect_unix(scratch_ / "none"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ENOENT);
   EXPECT_NE(missing.error().message.find("/none'"), std::string::npos) << missing.error().message;
 
-  const std::string path = directory_ + "/socket";
+  const std::string path = scratch_ / "socket";
   {
     auto listening = base::listen_unix(path, 5);
   }  // leaves the name
@@ -520,7 +515,7 @@ TEST_F(SocketTest, refuses_addresses_that_are_none) {
     EXPECT_EQ(base::listen_tcp(ip, 0, 5).error().kind, ErrorKind::kInvalid) << ip;
     EXPECT_EQ(run(base::connect_tcp(ip, 1)).error().kind, ErrorKind::kInvalid) << ip;
   }
-  const std::string longest = directory_ + "/" + std::string(106 - directory_.size(), 'x');
+  const std::string longest = scratch_ / std::string(106 - scratch_.path().size(), 'x');
   ASSERT_EQ(longest.size(), 107u);
   EXPECT_TRUE(base::listen_unix(longest, 5));
   EXPECT_EQ(base::listen_unix(longest + "x", 5).error().kind, ErrorKind::kInvalid);
@@ -528,7 +523,7 @@ TEST_F(SocketTest, refuses_addresses_that_are_none) {
 }
 
 TEST_F(SocketTest, can_go_on_accepting_after_running_out_of_descriptors) {
-  const std::string path = directory_ + "/socket";
+  const std::string path = scratch_ / "socket";
   auto listening = base::listen_unix(path, 5);
   FdWatch watch(listening->get(), FdWatch::kRead);
   auto client = run(base::connect_unix(path));

@@ -38,7 +38,7 @@ Files:
     executor_control.py, executor_case.py   by this wire, and from this base class
     scripted_agent.py                   an agent that is all script, and executors to try on it
     attackers.py    programs by which containers attack the agent
-    cgroups.py, leftovers.py            what is on the host
+    cgroups.py, leftovers.py, wakeups.py            what is on the host, and what it does
     principals.py   credentials, tokens and access control lists, and agents that ask for them
     exposition.py                       Prometheus's text format, strictly
     load.py         clients that do everything at once and know what must come back

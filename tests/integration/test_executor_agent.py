@@ -10,6 +10,7 @@ import unittest
 import wire
 from harness import eventually
 from scripted_agent import EXECUTOR, Call, Executor, ScriptedAgent, descendants, task, wait_gone
+from wakeups import wakeups
 
 # In full, longer than an executor waits for an acknowledgement while its agent is there.
 AWAY = 65 if os.environ.get("MESOS_TEST_FULL") == "1" else 0.1
@@ -278,18 +279,7 @@ class Idle(AgentTestCase):
     def test_nothing_wakes_it(self) -> None:
         agent, executor = self.start()
         agent.wait_acknowledged()
-
-        def switches() -> int:
-            with open(f"/proc/{executor.pid}/status", encoding="utf-8") as file:
-                return sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
-        def settled() -> bool:
-            before = switches()
-            time.sleep(0.3)
-            return switches() == before
-        eventually(settled, "it sleeps")
-        before = switches()
-        time.sleep(1.5)
-        self.assertEqual(switches(), before)
+        self.assertEqual(wakeups(executor.pid), 0)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from pathlib import Path
 
 from attach import Input
 from harness import JSON, argv, eventually, shell, unique
 from rawhttp import TIMEOUT, Connection
 from sessions import SessionTestCase, helper_processes
+from wakeups import wakeups
 from wire import to_json
-
-SWITCHES = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
-
-
-def switches(pids: list[int]) -> int:
-    """How often the threads of these processes have been put aside, which is each time they wait."""
-    total = 0
-    for pid in pids:
-        for status in Path(f"/proc/{pid}/task").glob("*/status"):
-            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
-            total += sum(int(fields[name]) for name in SWITCHES)
-    return total
 
 
 class Waiting(SessionTestCase):
@@ -60,16 +47,8 @@ class Waiting(SessionTestCase):
         pids = [self.agent.pid, *(pid for pid, program in helper_processes(self.agent).items()
                                   if "switchboard" in program)]
         self.assertGreater(len(pids), 1)
-
-        def settled() -> bool:
-            before = switches(pids)
-            time.sleep(0.3)
-            return switches(pids) == before
-        eventually(settled, "all sleep")
-        before = switches(pids)
-        time.sleep(1.5)
         # What the agent looks at in intervals, such as how full the disk is, may come once.
-        self.assertLess(switches(pids) - before, 5)
+        self.assertLess(wakeups(*pids), 5)
         self.assertIn((self.root_name, names[0]), self.agent.containers())
 
 
